@@ -1,0 +1,131 @@
+//! What a change stream delivers.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use frazil_table::SnapshotId;
+
+/// Kind of one change. The numbers are the order of Flink's `RowKind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum ChangelogOperation {
+    /// A row appeared (`+I`).
+    Insert = 0,
+    /// A row as it was before an update (`-U`); its new image follows at once.
+    UpdateBefore = 1,
+    /// A row as it is after an update (`+U`).
+    UpdateAfter = 2,
+    /// A row disappeared (`-D`), as it was.
+    Delete = 3,
+}
+
+impl ChangelogOperation {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Insert, Self::UpdateBefore, Self::UpdateAfter, Self::Delete];
+
+    /// Text of the `_change_type` column, as in Iceberg's changelog view.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Insert => "INSERT",
+            Self::UpdateBefore => "UPDATE_BEFORE",
+            Self::UpdateAfter => "UPDATE_AFTER",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// `+I`, `-U`, `+U` or `-D`, for people.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Insert => "+I",
+            Self::UpdateBefore => "-U",
+            Self::UpdateAfter => "+U",
+            Self::Delete => "-D",
+        }
+    }
+
+    /// The change adds its row to the folded state; otherwise it takes the row away.
+    pub fn adds(self) -> bool {
+        matches!(self, Self::Insert | Self::UpdateAfter)
+    }
+}
+
+/// What part of a stream a batch belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// All rows of the snapshot, as inserts: where the stream starts.
+    Full,
+    /// What the snapshot changed.
+    Incremental,
+}
+
+/// The snapshot that changes belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// Its id.
+    pub snapshot_id: SnapshotId,
+    /// The snapshot before it on the branch.
+    pub parent_snapshot_id: Option<SnapshotId>,
+    /// Its sequence number; 0 in v1 tables.
+    pub sequence_number: i64,
+    /// When it was committed, milliseconds since the epoch, as its writer's clock said.
+    pub timestamp_ms: i64,
+    /// Its operation: `append`, `overwrite`, `delete` or `replace`.
+    pub operation: String,
+    /// Schema in which its rows are shown.
+    pub schema_id: i32,
+    /// 0 for the first snapshot delivered, then counting up, snapshots without changes included.
+    pub ordinal: u64,
+    /// Whether all its rows or only its changes are delivered.
+    pub phase: Phase,
+}
+
+/// Consecutive changes of one snapshot. An update's two images are always in one batch.
+#[derive(Debug, Clone)]
+pub struct ChangeBatch {
+    /// Where they belong.
+    pub snapshot: Arc<SnapshotInfo>,
+    /// One kind for each row of `rows`.
+    pub operations: Vec<ChangelogOperation>,
+    /// The table's columns, in the schema last announced.
+    pub rows: RecordBatch,
+}
+
+/// What the stream is, known before its first event.
+#[derive(Debug, Clone)]
+pub struct StreamHeader {
+    /// Arrow schema of the first batches (columns only; the change columns are the format's).
+    pub schema: SchemaRef,
+    /// Id of that schema in the table.
+    pub schema_id: i32,
+    /// Names of the key columns; empty without a key.
+    pub key: Vec<String>,
+    /// Before images are exact.
+    pub exact_before: bool,
+}
+
+/// One thing that a change stream delivers, in order.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// From here on rows have another schema.
+    SchemaChange {
+        /// First snapshot with it.
+        snapshot: Arc<SnapshotInfo>,
+        /// Id of the schema until now.
+        from: i32,
+        /// Id of the schema from now on.
+        to: i32,
+        /// The schema of all batches that follow.
+        schema: SchemaRef,
+    },
+    /// Some changes.
+    Changes(ChangeBatch),
+    /// Every change of the snapshot has been delivered. Applying changes only here shows the table's commits.
+    SnapshotEnd {
+        /// The snapshot that is complete.
+        snapshot: Arc<SnapshotInfo>,
+        /// All commits up to this time (milliseconds since the epoch) have been delivered:
+        /// the running maximum of commit times.
+        snapshot_watermark_ms: i64,
+    },
+}

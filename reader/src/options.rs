@@ -1,0 +1,200 @@
+//! What to read, and how.
+
+use frazil_table::{MAIN_BRANCH, SnapshotId};
+
+use crate::event::ChangelogOperation;
+
+/// What a change stream emits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Rows added by snapshots that only add; an error at the first that does not.
+    Append,
+    /// Every change, with exact before images.
+    #[default]
+    Changelog,
+}
+
+/// Where a change stream starts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum From {
+    /// The oldest snapshot that the branch still has, inclusive. If its parent has expired, its rows are
+    /// delivered in full, since what it changed cannot be known.
+    #[default]
+    Earliest,
+    /// Only changes after the head.
+    Latest,
+    /// All rows of the last snapshot of the range.
+    Full,
+    /// This snapshot's changes and those after it.
+    SnapshotInclusive(SnapshotId),
+    /// Changes after this snapshot.
+    SnapshotExclusive(SnapshotId),
+    /// The first snapshot committed at or after this time (milliseconds since the epoch), inclusive.
+    Timestamp(i64),
+    /// Changes after the tagged snapshot.
+    Tag(String),
+}
+
+/// Where a change stream ends, inclusive.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum To {
+    /// The branch's head.
+    #[default]
+    Latest,
+    /// This snapshot.
+    Snapshot(SnapshotId),
+    /// The last snapshot committed at or before this time (milliseconds since the epoch).
+    Timestamp(i64),
+}
+
+/// Which state of the table to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum At {
+    /// The branch's head.
+    #[default]
+    Latest,
+    /// Any snapshot that the metadata has.
+    Snapshot(SnapshotId),
+    /// The branch's last snapshot at or before this time (milliseconds since the epoch).
+    Timestamp(i64),
+    /// The tagged snapshot.
+    Tag(String),
+}
+
+/// In which schema rows are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SchemaMode {
+    /// Each snapshot's own; a change is announced.
+    #[default]
+    Follow,
+    /// Always this one.
+    Pinned(i32),
+    /// Always that of the last snapshot of the range.
+    PinnedToEnd,
+}
+
+/// What to do with several changes of one key in one snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DuplicateKeys {
+    /// Surplus removals first, then pairs, then surplus additions.
+    #[default]
+    Pair,
+    /// All removals as deletes, then all additions as inserts, for keys that are not one to one.
+    Plain,
+    /// Fail.
+    Error,
+}
+
+/// How thoroughly `replace` snapshots are checked to change no row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplaceCheck {
+    /// The label is believed.
+    Trust,
+    /// By manifests; in full where those cannot prove it.
+    #[default]
+    Metadata,
+    /// By computing the change set.
+    Full,
+}
+
+/// What to do with a `replace` snapshot that did change rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnReplaceMismatch {
+    /// Deliver the changes, with a warning: the metadata is the truth.
+    #[default]
+    Emit,
+    /// Fail.
+    Fail,
+    /// Deliver nothing.
+    Ignore,
+}
+
+/// What to read from a range of snapshots, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// What is emitted.
+    pub mode: Mode,
+    /// Where to start.
+    pub from: From,
+    /// Where to end.
+    pub to: To,
+    /// Branch whose history is read.
+    pub branch: String,
+    /// Key columns by name; `None` takes the identifier fields, else the columns of equality deletes.
+    pub key: Option<Vec<String>>,
+    /// Columns by (dotted) name, in this order; `None` takes all.
+    pub columns: Option<Vec<String>>,
+    /// Kinds left out of the output.
+    pub drop_kinds: Vec<ChangelogOperation>,
+    /// Schema of the output.
+    pub schema: SchemaMode,
+    /// Several changes of one key.
+    pub duplicate_keys: DuplicateKeys,
+    /// Checking of `replace` snapshots.
+    pub replace_check: ReplaceCheck,
+    /// Their failing the check.
+    pub on_replace_mismatch: OnReplaceMismatch,
+    /// Memory that delete sets, before images and decoded batches may take together.
+    pub memory_limit_bytes: u64,
+    /// Rows of one batch at most.
+    pub batch_rows: usize,
+}
+
+/// Default of `memory_limit_bytes`: leaves room for decoding within the 512 MB that a small container has.
+pub const DEFAULT_MEMORY_LIMIT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Default of `batch_rows`: larger batches decode no faster.
+pub const DEFAULT_BATCH_ROWS: usize = 8192;
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            from: From::default(),
+            to: To::default(),
+            branch: MAIN_BRANCH.to_owned(),
+            key: None,
+            columns: None,
+            drop_kinds: Vec::new(),
+            schema: SchemaMode::default(),
+            duplicate_keys: DuplicateKeys::default(),
+            replace_check: ReplaceCheck::default(),
+            on_replace_mismatch: OnReplaceMismatch::default(),
+            memory_limit_bytes: DEFAULT_MEMORY_LIMIT_BYTES,
+            batch_rows: DEFAULT_BATCH_ROWS,
+        }
+    }
+}
+
+/// Which rows to read from one state of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowsOptions {
+    /// The state.
+    pub at: At,
+    /// Branch for [`At::Latest`] and [`At::Timestamp`].
+    pub branch: String,
+    /// Columns by (dotted) name, in this order; `None` takes all.
+    pub columns: Option<Vec<String>>,
+    /// `_row_id` and `_last_updated_sequence_number` are added at the end (v3 tables).
+    pub with_lineage: bool,
+    /// `Follow` is the snapshot's own schema.
+    pub schema: SchemaMode,
+    /// Memory that delete sets may take.
+    pub memory_limit_bytes: u64,
+    /// Rows of one batch at most.
+    pub batch_rows: usize,
+}
+
+impl Default for RowsOptions {
+    fn default() -> Self {
+        Self {
+            at: At::default(),
+            branch: MAIN_BRANCH.to_owned(),
+            columns: None,
+            with_lineage: false,
+            schema: SchemaMode::default(),
+            memory_limit_bytes: DEFAULT_MEMORY_LIMIT_BYTES,
+            batch_rows: DEFAULT_BATCH_ROWS,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Position delete files: pairs of a data file's path and a row position.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, RecordBatch};
+use iceberg::spec::{NestedField, PrimitiveType, Type};
+use roaring::RoaringTreemap;
+
+use super::index::FileDeletes;
+use super::vector::read_deletion_vector;
+use crate::file::FileEntry;
+use crate::scan::{FileReader, Projection, RowSelect};
+use crate::storage::normalize;
+use crate::table::Table;
+use crate::{Result, TableError};
+
+/// Rows of a delete file read at once.
+const BATCH_ROWS: usize = 8192;
+
+/// The positions deleted in each data file by deletion vectors and position delete files, by
+/// [`FileEntry::key`]. Files without such deletes have no entry. Each delete file is read once.
+///
+/// # Errors
+/// As for [`FileReader::open`] on a delete file; [`TableError::Corrupt`] if a deleted position lies beyond
+/// the data file's last row.
+pub async fn position_deletes<'a>(
+    table: &Table,
+    files: impl IntoIterator<Item = (&'a FileEntry, &'a FileDeletes)>,
+) -> Result<HashMap<String, RoaringTreemap>> {
+    let mut deleted: HashMap<String, RoaringTreemap> = HashMap::new();
+    let mut by_delete_file: HashMap<String, (Arc<FileEntry>, Vec<&FileEntry>)> = HashMap::new();
+    for (data, deletes) in files {
+        if let Some(vector) = &deletes.vector {
+            let positions = read_deletion_vector(table.storage(), vector).await?;
+            check_positions(data, vector, &positions)?;
+            deleted.insert(data.key().to_owned(), positions);
+        }
+        for delete in &deletes.positions {
+            let (_, targets) =
+                by_delete_file.entry(delete.key().to_owned()).or_insert_with(|| (delete.clone(), Vec::new()));
+            targets.push(data);
+        }
+    }
+    for (delete, targets) in by_delete_file.into_values() {
+        read_position_delete_file(table, &delete, &targets, &mut deleted).await?;
+    }
+    Ok(deleted)
+}
+
+async fn read_position_delete_file(
+    table: &Table,
+    delete: &Arc<FileEntry>,
+    targets: &[&FileEntry],
+    deleted: &mut HashMap<String, RoaringTreemap>,
+) -> Result<()> {
+    let targets: HashMap<&str, &FileEntry> = targets.iter().map(|data| (data.key(), *data)).collect();
+    let reader = FileReader::open(table, delete).await?;
+    let mut batches = reader.read(&projection()?, RowSelect::default(), BATCH_ROWS);
+    let mut found: HashMap<&str, RoaringTreemap> = HashMap::new();
+    while let Some(batch) = batches.next().await? {
+        collect(&batch.batch, delete, &targets, &mut found)?;
+    }
+    for (path, positions) in found {
+        if let Some(data) = targets.get(path) {
+            check_positions(data, delete, &positions)?;
+        }
+        *deleted.entry(path.to_owned()).or_default() |= positions;
+    }
+    Ok(())
+}
+
+fn collect<'a>(
+    batch: &RecordBatch,
+    delete: &FileEntry,
+    targets: &HashMap<&'a str, &'a FileEntry>,
+    found: &mut HashMap<&'a str, RoaringTreemap>,
+) -> Result<()> {
+    let corrupt = || TableError::corrupt(&*delete.path, "a position delete file lacks `file_path` or `pos`");
+    let paths = batch.columns().first().and_then(|column| column.as_string_opt::<i32>()).ok_or_else(corrupt)?;
+    let positions = batch.columns().get(1).and_then(|column| column.as_primitive_opt::<Int64Type>()).ok_or_else(corrupt)?;
+    if paths.null_count() > 0 || positions.null_count() > 0 {
+        return Err(TableError::corrupt(&*delete.path, "a position delete has no path or no position"));
+    }
+    // Deletes of one data file stand together, so most rows repeat the path before them.
+    let mut last: Option<(&str, Option<&str>)> = None;
+    for (path, position) in paths.iter().flatten().zip(positions.values()) {
+        let target = match last {
+            Some((seen, target)) if seen == path => target,
+            _ => targets.get_key_value(normalize(path)).map(|(key, _)| *key),
+        };
+        last = Some((path, target));
+        let Some(key) = target else { continue };
+        let position = u64::try_from(*position)
+            .map_err(|_| TableError::corrupt(&*delete.path, format!("negative position `{position}`")))?;
+        found.entry(key).or_default().insert(position);
+    }
+    Ok(())
+}
+
+fn check_positions(data: &FileEntry, delete: &FileEntry, positions: &RoaringTreemap) -> Result<()> {
+    match positions.max() {
+        Some(position) if position >= data.record_count => Err(TableError::corrupt(
+            &*delete.path,
+            format!("it deletes position `{position}` of `{}`, which has `{}` rows", data.path, data.record_count),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Source: Iceberg spec, "Position Delete Files" and "Reserved Field IDs".
+fn projection() -> Result<Projection> {
+    let fields = [
+        Arc::new(NestedField::required(2_147_483_546, "file_path", Type::Primitive(PrimitiveType::String))),
+        Arc::new(NestedField::required(2_147_483_545, "pos", Type::Primitive(PrimitiveType::Long))),
+    ];
+    Projection::new(&fields, &std::collections::BTreeMap::new())
+}

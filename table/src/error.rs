@@ -1,0 +1,176 @@
+//! What can go wrong with a table, and what the caller can do about it.
+
+use crate::ids::SnapshotId;
+
+/// What the caller of a failed operation can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// The same request may succeed later, unchanged.
+    RetryLater,
+    /// Load the table again, then repeat the request.
+    ReloadAndRetry,
+    /// Find out what happened before doing anything else.
+    VerifyFirst,
+    /// The request or the table must change first.
+    FixRequest,
+    /// A fault of this software.
+    ReportBug,
+}
+
+impl Advice {
+    /// The name used in `--json` errors.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RetryLater => "RETRY_LATER",
+            Self::ReloadAndRetry => "RELOAD_AND_RETRY",
+            Self::VerifyFirst => "VERIFY_FIRST",
+            Self::FixRequest => "FIX_REQUEST",
+            Self::ReportBug => "REPORT_BUG",
+        }
+    }
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an operation on a table failed. Each variant is one way for the caller to act.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// There is no table, catalog entry or metadata at that place. Check the name.
+    #[error("table not found, table=`{table}`: {detail}")]
+    TableNotFound {
+        /// The table as the caller named it.
+        table: String,
+        /// Where was looked, and what a valid name looks like.
+        detail: String,
+    },
+    /// A file that metadata lists is not in the store: it was deleted behind the table's back, or the
+    /// path is mapped wrongly. Restore it, or pass a path map.
+    #[error("file is missing, path=`{path}`")]
+    FileMissing {
+        /// Path as metadata gives it.
+        path: String,
+    },
+    /// The store did not answer. The same request may be sent again later.
+    #[error("storage unavailable, path=`{path}`")]
+    Storage {
+        /// Path as metadata gives it.
+        path: String,
+        /// What the store said.
+        #[source]
+        source: Source,
+    },
+    /// A file's content contradicts its format or the metadata that lists it. Restore the file.
+    #[error("file is corrupt, path=`{path}`: {detail}")]
+    Corrupt {
+        /// Path as metadata gives it.
+        path: String,
+        /// What does not fit.
+        detail: String,
+    },
+    /// The table uses something that this version cannot read. Nothing of it was guessed.
+    #[error("not supported, path=`{path}`: {detail}")]
+    Unsupported {
+        /// The file or table concerned.
+        path: String,
+        /// What is not supported, and a way around it if there is one.
+        detail: String,
+    },
+    /// The request names something that the table does not have, or contradicts itself.
+    #[error("{detail}")]
+    InvalidRequest {
+        /// What is wrong, with what would be right.
+        detail: String,
+    },
+    /// The position is older than the oldest snapshot kept on this branch. Start over with a full scan.
+    #[error("position has expired, after=`{consumed}`, oldest=`{oldest}`")]
+    SnapshotExpired {
+        /// The snapshot that was asked for.
+        consumed: SnapshotId,
+        /// The oldest snapshot that the branch still has.
+        oldest: SnapshotId,
+    },
+    /// The branch no longer contains the position: it was rolled back or replaced by another line.
+    #[error(
+        "lineage is broken, after=`{consumed}`, common_ancestor=`{}`, head=`{head}`",
+        .common_ancestor.map_or_else(|| "none".to_owned(), |id| id.to_string())
+    )]
+    LineageBroken {
+        /// The snapshot that was asked for; still in the metadata, but no ancestor of `head`.
+        consumed: SnapshotId,
+        /// The youngest snapshot that both lines share; `None` if none is kept.
+        common_ancestor: Option<SnapshotId>,
+        /// Where the branch is now.
+        head: SnapshotId,
+    },
+    /// The table was dropped and made again under the same name: positions of the old one mean nothing.
+    #[error("table was replaced, expected_uuid=`{expected}`, found_uuid=`{found}`")]
+    TableReplaced {
+        /// `table-uuid` that the position belongs to.
+        expected: String,
+        /// `table-uuid` found now.
+        found: String,
+    },
+    /// Less memory is allowed than one step needs at least. Raise the limit.
+    #[error("memory limit is too small, needed_bytes=`{needed_bytes}`, limit_bytes=`{limit_bytes}`: {detail}")]
+    MemoryLimit {
+        /// What one step would need.
+        needed_bytes: u64,
+        /// What is allowed.
+        limit_bytes: u64,
+        /// The step.
+        detail: String,
+    },
+    /// A fault of this software or of a library below it.
+    #[error("internal error: {detail}")]
+    Internal {
+        /// What was being done.
+        detail: String,
+    },
+}
+
+impl TableError {
+    /// What the caller can do.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Storage { .. } => Advice::RetryLater,
+            Self::Internal { .. } => Advice::ReportBug,
+            Self::TableReplaced { .. } => Advice::ReloadAndRetry,
+            _ => Advice::FixRequest,
+        }
+    }
+
+    /// Stable code for programs, as in `--json` errors and gRPC `ErrorInfo.reason`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TableNotFound { .. } => "TABLE_NOT_FOUND",
+            Self::FileMissing { .. } => "FILE_MISSING",
+            Self::Storage { .. } => "STORAGE_UNAVAILABLE",
+            Self::Corrupt { .. } => "FILE_CORRUPT",
+            Self::Unsupported { .. } => "UNSUPPORTED",
+            Self::InvalidRequest { .. } => "INVALID_ARGUMENT",
+            Self::SnapshotExpired { .. } => "SNAPSHOT_EXPIRED",
+            Self::LineageBroken { .. } => "LINEAGE_BROKEN",
+            Self::TableReplaced { .. } => "TABLE_REPLACED",
+            Self::MemoryLimit { .. } => "MEMORY_LIMIT",
+            Self::Internal { .. } => "INTERNAL",
+        }
+    }
+
+    pub(crate) fn corrupt(path: impl Into<String>, detail: impl ToString) -> Self {
+        Self::Corrupt { path: path.into(), detail: detail.to_string() }
+    }
+
+    pub(crate) fn unsupported(path: impl Into<String>, detail: impl ToString) -> Self {
+        Self::Unsupported { path: path.into(), detail: detail.to_string() }
+    }
+
+    /// A request that names something the table does not have, or contradicts itself.
+    pub fn invalid(detail: impl ToString) -> Self {
+        Self::InvalidRequest { detail: detail.to_string() }
+    }
+
+    pub(crate) fn internal(detail: impl ToString) -> Self {
+        Self::Internal { detail: detail.to_string() }
+    }
+}

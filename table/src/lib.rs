@@ -1,0 +1,32 @@
+//! What an Apache Iceberg table is: where it is found, what its snapshots list, which rows they hold.
+//!
+//! Layers, each using only those above it: [`storage`] (bytes at a path), [`catalog`] (from a name to a
+//! [`Table`]), [`manifest`] and [`file`] (what a snapshot lists), [`lineage`] (which snapshots follow each
+//! other), [`changes`] (what one snapshot added and removed), [`scan`] (rows of one data file, by field id),
+//! [`deletes`] (which of them are live).
+
+pub mod catalog;
+mod bounds;
+pub mod changes;
+pub mod deletes;
+mod error;
+pub mod file;
+mod ids;
+pub mod lineage;
+pub mod manifest;
+mod metadata;
+mod pool;
+pub mod scan;
+pub mod storage;
+mod table;
+
+pub use error::{Advice, TableError};
+pub use ids::{DataSequenceNumber, FieldId, SnapshotId, SpecId};
+pub use pool::on_pool;
+pub use table::Table;
+
+/// The branch that is meant when none is named.
+pub const MAIN_BRANCH: &str = "main";
+
+/// What every fallible function of this crate returns.
+pub type Result<T> = std::result::Result<T, TableError>;

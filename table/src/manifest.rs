@@ -1,0 +1,146 @@
+//! Manifest lists and manifests: which files a snapshot lists.
+//!
+//! Read with the Avro schema that each file carries and by field id, as the spec asks, so that files of
+//! every format version and writer are read alike. Source: Iceberg spec, "Manifests", "Manifest Lists".
+
+mod avro;
+mod cache;
+mod entry;
+mod list;
+
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use iceberg::spec::SnapshotRef;
+
+pub use cache::ManifestCache;
+pub use entry::{EntryStatus, ManifestEntry, parse_manifest};
+pub use list::{FieldSummary, ManifestContent, ManifestFile, parse_manifest_list};
+
+use crate::file::{EntryOrder, FileContent, FileEntry};
+use crate::ids::FieldId;
+use crate::table::Table;
+use crate::{Result, TableError, on_pool};
+
+/// Manifests read at once.
+const N_CONCURRENT_READS: usize = 8;
+
+/// The files that are live in a snapshot, in the order of its manifests.
+#[derive(Debug, Clone, Default)]
+pub struct LiveFiles {
+    /// Data files.
+    pub data: Vec<Arc<FileEntry>>,
+    /// Position deletes, equality deletes and deletion vectors.
+    pub deletes: Vec<Arc<FileEntry>>,
+}
+
+/// Reads the manifest list of a snapshot.
+///
+/// # Errors
+/// [`TableError::FileMissing`], [`TableError::Corrupt`] or [`TableError::Storage`] for the list;
+/// [`TableError::Unsupported`] if it is encrypted.
+pub async fn manifest_list(table: &Table, snapshot: &SnapshotRef) -> Result<Arc<[ManifestFile]>> {
+    let path = snapshot.manifest_list();
+    if path.is_empty() {
+        return Ok(Arc::from([]));
+    }
+    if snapshot.encryption_key_id().is_some() {
+        return Err(TableError::unsupported(path, "the manifest list is encrypted"));
+    }
+    if let Some(list) = table.manifest_cache().list(path) {
+        return Ok(list);
+    }
+    let bytes = table.storage().read(path).await?;
+    let owned_path = path.to_owned();
+    let list: Arc<[ManifestFile]> = on_pool(move || parse_manifest_list(&bytes, &owned_path)).await??.into();
+    table.manifest_cache().insert_list(path, list.clone());
+    Ok(list)
+}
+
+/// Reads the entries of one manifest, those with status DELETED included.
+///
+/// # Errors
+/// As for [`manifest_list`], and [`TableError::Corrupt`] if the manifest belongs to a partition spec that
+/// the table does not have, or does not hold as many entries as its list says.
+pub async fn manifest_entries(table: &Table, manifest: &ManifestFile) -> Result<Arc<[ManifestEntry]>> {
+    if manifest.is_encrypted {
+        return Err(TableError::unsupported(&*manifest.path, "the manifest is encrypted"));
+    }
+    if let Some(entries) = table.manifest_cache().entries(&manifest.path) {
+        return Ok(entries);
+    }
+    let partition_field_ids = partition_field_ids(table, manifest)?;
+    let bytes = table.storage().read(&manifest.path).await?;
+    let owned = manifest.clone();
+    let entries: Arc<[ManifestEntry]> =
+        on_pool(move || parse_manifest(&bytes, &owned, &partition_field_ids)).await??.into();
+    table.manifest_cache().insert_entries(&manifest.path, entries.clone());
+    Ok(entries)
+}
+
+/// Reads many manifests, several at once; results come in the order of `manifests`.
+///
+/// # Errors
+/// As for [`manifest_entries`].
+pub async fn read_manifests<'a>(
+    table: &Table,
+    manifests: impl IntoIterator<Item = &'a ManifestFile>,
+) -> Result<Vec<(&'a ManifestFile, Arc<[ManifestEntry]>)>> {
+    stream::iter(manifests)
+        .map(|manifest| async move { Ok((manifest, manifest_entries(table, manifest).await?)) })
+        .buffered(N_CONCURRENT_READS)
+        .try_collect()
+        .await
+}
+
+/// All files that are live in a snapshot.
+///
+/// # Errors
+/// As for [`manifest_entries`].
+pub async fn live_files(table: &Table, snapshot: &SnapshotRef) -> Result<LiveFiles> {
+    live_files_in(table, snapshot, |_| true).await
+}
+
+/// The files that are live in a snapshot, from those of its manifests that `wanted` selects.
+///
+/// # Errors
+/// As for [`manifest_entries`].
+pub async fn live_files_in(
+    table: &Table,
+    snapshot: &SnapshotRef,
+    wanted: impl Fn(&ManifestFile) -> bool,
+) -> Result<LiveFiles> {
+    let list = manifest_list(table, snapshot).await?;
+    let mut files = LiveFiles::default();
+    for (manifest, entries) in
+        read_manifests(table, list.iter().filter(|manifest| manifest.may_have_live_files() && wanted(manifest))).await?
+    {
+        for entry in entries.iter().filter(|entry| entry.status != EntryStatus::Deleted) {
+            let file = entry.file_in(manifest);
+            match file.content {
+                FileContent::Data => files.data.push(file),
+                FileContent::PositionDeletes | FileContent::EqualityDeletes => files.deletes.push(file),
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn partition_field_ids(table: &Table, manifest: &ManifestFile) -> Result<Vec<FieldId>> {
+    let spec_id = manifest.spec_id.get();
+    let spec = table.metadata().partition_spec_by_id(spec_id).ok_or_else(|| {
+        TableError::corrupt(&*manifest.path, format!("written under partition spec `{spec_id}`, which the table lacks"))
+    })?;
+    Ok(spec.fields().iter().map(|field| FieldId::new(field.field_id)).collect())
+}
+
+impl ManifestEntry {
+    /// The file, placed in the manifest list that `manifest` comes from.
+    pub fn file_in(&self, manifest: &ManifestFile) -> Arc<FileEntry> {
+        let order = EntryOrder { manifest_index: manifest.index, entry_index: self.file.order.entry_index };
+        if self.file.order == order {
+            return self.file.clone();
+        }
+        Arc::new(FileEntry { order, ..(*self.file).clone() })
+    }
+}

@@ -1,0 +1,15 @@
+//! Tests that use public items only, in one binary. Each module is a subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    unreachable_pub,
+    reason = "a test may stop at what it does not expect"
+)]
+
+mod canonical;
+mod fixtures;
+mod read;
+mod report;
