@@ -11,6 +11,7 @@ use frazil_table::scan::PositionedBatch;
 use frazil_table::{Table, TableError};
 use roaring::RoaringTreemap;
 
+use crate::Result;
 use crate::error::ReadError;
 use crate::event::ChangelogOperation;
 use crate::images::{Images, ImagesBuilder};
@@ -18,10 +19,12 @@ use crate::options::DuplicateKeys;
 use crate::resolution::{Candidate, DuplicateKey, Resolution, RowRef};
 use crate::row_hash::RowHasher;
 use crate::source::{Layout, OutputRows, Pick, Source, batch_bytes};
-use crate::Result;
 
 /// Memory that one row takes while it is resolved.
 const CANDIDATE_BYTES: u64 = 96;
+
+/// Size of decoded rows against that of their file, roughly: to guess what fits in memory.
+const DECODED_RATIO: u64 = 4;
 
 /// Parts that the rows of one snapshot are resolved in at most.
 const N_PARTS_MAX: u64 = 1 << 12;
@@ -107,22 +110,20 @@ impl ChangeSet {
             let all: u64 = sources.iter().map(|source| source.rows.n_rows()).sum();
             all.saturating_sub(carried.values().map(RoaringTreemap::len).sum())
         };
-        (
-            count(&self.added, &self.resolution.carried_added),
-            count(&self.removed, &self.resolution.carried_removed),
-        )
+        (count(&self.added, &self.resolution.carried_added), count(&self.removed, &self.resolution.carried_removed))
     }
 
     async fn resolve_rows(&mut self) -> std::result::Result<(), ResolveError> {
         let hashers = Hashers::new(&self.layout)?;
         let budget = self.settings.memory_limit_bytes / 4;
         let n_removed: u64 = self.removed.iter().map(|source| source.rows.n_rows()).sum();
-        let mut n_parts = n_removed.saturating_mul(2 * CANDIDATE_BYTES).div_ceil(budget.max(1)).max(1).next_power_of_two();
+        let mut n_parts =
+            n_removed.saturating_mul(2 * CANDIDATE_BYTES).div_ceil(budget.max(1)).max(1).next_power_of_two();
         loop {
             match self.resolve_in_parts(&hashers, n_parts, budget).await? {
                 Outcome::Resolved => return Ok(()),
                 Outcome::TooLarge if n_parts < N_PARTS_MAX => n_parts *= 2,
-                Outcome::TooLarge => return Err(self.too_small(budget).into()),
+                Outcome::TooLarge => return Err(self.too_small(self.settings.memory_limit_bytes).into()),
             }
         }
     }
@@ -192,8 +193,20 @@ impl ChangeSet {
         let mut keep_bytes = if part.n_parts == 1 { settings.memory_limit_bytes / 8 } else { 0 };
         for (index, source) in sources.iter_mut().enumerate() {
             let index = u32::try_from(index).map_err(|_| internal("more than 2^32 files"))?;
-            let mut rows = source.read_all(table, layout, settings.batch_rows).await?;
-            let mut kept = Some(Vec::new());
+            let is_large = source.rows.file.file_size_bytes.saturating_mul(DECODED_RATIO) > keep_bytes;
+            let pick = match wanted {
+                // Few rows of a large file have a partner, as a rule: their keys tell which.
+                Some(wanted) if is_large && layout.has_key() && !source.is_kept() => {
+                    let rows = rows_with_keys(source, table, layout, &hashers.key, wanted, settings.batch_rows).await?;
+                    if rows.is_empty() {
+                        continue;
+                    }
+                    Pick::Only(Arc::new(rows))
+                }
+                _ => Pick::All,
+            };
+            let mut kept = matches!(pick, Pick::All).then(Vec::new);
+            let mut rows = source.read_all(table, layout, pick, settings.batch_rows).await?;
             while let Some(batch) = rows.next().await? {
                 let hashed = hashers.hash(layout, &batch.batch, part, wanted, settings.first_new_row_id)?;
                 for (row, key, hash) in hashed {
@@ -326,10 +339,29 @@ impl ChangeSet {
             }
             places.push((1, row));
         }
-        let rows = interleave_record_batch(&[&images, &batch.batch], &places)
-            .map_err(|error| internal(&error.to_string()))?;
+        let rows =
+            interleave_record_batch(&[&images, &batch.batch], &places).map_err(|error| internal(&error.to_string()))?;
         Ok((operations, rows))
     }
+}
+
+/// Positions of the rows of a source whose key is wanted; reads key columns only.
+async fn rows_with_keys(
+    source: &Source,
+    table: &Table,
+    layout: &Layout,
+    hasher: &RowHasher,
+    wanted: &Wanted,
+    batch_rows: usize,
+) -> Result<RoaringTreemap> {
+    let mut found = RoaringTreemap::new();
+    let mut rows = source.read_keys(table, layout, batch_rows).await?;
+    while let Some(batch) = rows.next().await? {
+        let keys = hasher.hash(batch.batch.columns(), batch.batch.num_rows())?;
+        let hits = keys.iter().enumerate().filter(|(_, key)| wanted.keys.contains(key));
+        found.extend(hits.filter_map(|(row, _)| batch.positions.get(row)));
+    }
+    Ok(found)
 }
 
 fn internal(detail: &str) -> ReadError {
@@ -412,9 +444,9 @@ impl Hashers {
             return self.hash_without_key(layout, batch, part, wanted, first_new_row_id);
         }
         let keys = self.key.hash(layout.keys(batch), batch.num_rows())?;
-        let is_candidate =
-            |key: &u128| part.contains(*key) && wanted.is_none_or(|wanted| wanted.keys.contains(key));
-        let rows: Vec<usize> = keys.iter().enumerate().filter(|(_, key)| is_candidate(key)).map(|(row, _)| row).collect();
+        let is_candidate = |key: &u128| part.contains(*key) && wanted.is_none_or(|wanted| wanted.keys.contains(key));
+        let rows: Vec<usize> =
+            keys.iter().enumerate().filter(|(_, key)| is_candidate(key)).map(|(row, _)| row).collect();
         if rows.is_empty() {
             return Ok(Vec::new());
         }

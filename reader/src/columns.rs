@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use frazil_table::manifest::live_files_in;
 use frazil_table::manifest::ManifestContent;
+use frazil_table::manifest::live_files_in;
 use frazil_table::scan::Projection;
 use frazil_table::{FieldId, Table, TableError};
 use iceberg::spec::{Schema, SnapshotRef, Type};

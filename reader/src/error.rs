@@ -11,7 +11,9 @@ pub enum ReadError {
     Table(#[from] TableError),
     /// A `replace` snapshot changed rows: a faulty compaction brought rows back or lost some.
     /// Read with `on-replace-mismatch` `emit` to get the rows that changed, or `ignore` to go on without them.
-    #[error("replace snapshot changed rows, snapshot=`{snapshot_id}`, n_rows_added=`{n_added}`, n_rows_removed=`{n_removed}`")]
+    #[error(
+        "replace snapshot changed rows, snapshot=`{snapshot_id}`, n_rows_added=`{n_added}`, n_rows_removed=`{n_removed}`"
+    )]
     ReplaceMismatch {
         /// The snapshot that claims to change nothing.
         snapshot_id: SnapshotId,
@@ -38,7 +40,7 @@ pub enum ReadError {
         /// Key columns of the snapshot's schema.
         now: String,
     },
-    /// In `append` mode, a snapshot removed rows. Read in `changelog` mode.
+    /// In `append` mode, a snapshot did more than add rows. Read in `changelog` mode.
     #[error("snapshot is no append, snapshot=`{snapshot_id}`, operation=`{operation}`")]
     NonAppend {
         /// The snapshot.

@@ -13,10 +13,10 @@ use arrow_select::interleave::interleave_record_batch;
 use arrow_select::take::take_record_batch;
 use frazil_table::TableError;
 
+use crate::Result;
 use crate::error::ReadError;
 use crate::resolution::RowRef;
 use crate::source::batch_bytes;
-use crate::Result;
 
 /// Collects images, in the order of the rows that they belong to.
 pub(crate) struct ImagesBuilder {
@@ -135,7 +135,8 @@ impl Images {
         for group in wanted.chunk_by(|a, b| a.0 == b.0) {
             let Some((block, ..)) = group.first() else { continue };
             let indices: UInt32Array = group.iter().map(|(_, row, _)| Some(*row)).collect();
-            let piece = take_record_batch(&self.block(*block)?, &indices).map_err(|error| internal(&error.to_string()))?;
+            let piece =
+                take_record_batch(&self.block(*block)?, &indices).map_err(|error| internal(&error.to_string()))?;
             for (row, (_, _, place)) in group.iter().enumerate() {
                 if let Some(entry) = places.get_mut(*place) {
                     *entry = (pieces.len(), row);

@@ -7,7 +7,8 @@ use crate::event::ChangelogOperation;
 /// What a change stream emits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// Rows added by snapshots that only add; an error at the first that does not.
+    /// Rows added by snapshots that only add data files, whatever their label; an error at the first that
+    /// does more. Compactions are skipped.
     Append,
     /// Every change, with exact before images.
     #[default]

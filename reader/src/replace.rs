@@ -87,7 +87,8 @@ fn partition_is_unchanged(view: &View<'_>, removed: &[&FileEntry], added: &[&Fil
     let deletes_are_sound = added.iter().all(|file| {
         let number = file.data_sequence_number.get();
         let equality = |index: &DeleteIndex, above: i64| -> Vec<i64> {
-            let file = FileEntry { data_sequence_number: frazil_table::DataSequenceNumber::new(above), ..(*file).clone() };
+            let file =
+                FileEntry { data_sequence_number: frazil_table::DataSequenceNumber::new(above), ..(*file).clone() };
             index.for_file(view.table, &file).equality.iter().map(|delete| delete.data_sequence_number.get()).collect()
         };
         // (a) A number as high as the snapshot's own hides the rows from every delete that came before.
@@ -95,7 +96,10 @@ fn partition_is_unchanged(view: &View<'_>, removed: &[&FileEntry], added: &[&Fil
         // (a) A delete that did not apply to an input must not begin to apply.
         let begins_to_apply = equality(&view.after, number).iter().any(|delete| *delete <= highest);
         // (b) A delete that is added or removed must not concern an output.
-        is_carried && !begins_to_apply && !view.new.may_concern(view.table, file) && !view.gone.may_concern(view.table, file)
+        is_carried
+            && !begins_to_apply
+            && !view.new.may_concern(view.table, file)
+            && !view.gone.may_concern(view.table, file)
     });
     deletes_are_sound && counts_fit(view, removed, added)
 }
@@ -119,11 +123,9 @@ fn counts_fit(view: &View<'_>, removed: &[&FileEntry], added: &[&FileEntry]) -> 
     let n_removed_max: u64 = removed.iter().map(|file| file.record_count).sum();
     let late_position_delete = removed.iter().any(|file| {
         let deletes = view.before.for_file(view.table, file);
-        deletes
-            .vector
-            .iter()
-            .chain(&deletes.positions)
-            .any(|delete| delete.content == FileContent::PositionDeletes && Some(delete.data_sequence_number) > lowest_added)
+        deletes.vector.iter().chain(&deletes.positions).any(|delete| {
+            delete.content == FileContent::PositionDeletes && Some(delete.data_sequence_number) > lowest_added
+        })
     });
     n_added <= n_removed_max && !late_position_delete
 }

@@ -55,20 +55,26 @@ fn internal(error: ArrowError) -> TableError {
 }
 
 /// The type that stands in for `data_type`: the row format knows no maps, so they become lists of entries.
+/// What [`comparable`] makes has exactly this type.
 fn comparable_type(data_type: &DataType) -> DataType {
-    let field = |field: &FieldRef| -> FieldRef {
-        Arc::new(Field::new(field.name(), comparable_type(field.data_type()), field.is_nullable()))
-    };
     match data_type {
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
-        DataType::List(element) => DataType::List(field(element)),
-        DataType::Map(entries, _) => DataType::List(field(entries)),
+        DataType::Struct(fields) => DataType::Struct(
+            fields
+                .iter()
+                .map(|field| Field::new(field.name(), comparable_type(field.data_type()), field.is_nullable()))
+                .collect(),
+        ),
+        DataType::List(element) => DataType::List(list_element(comparable_type(element.data_type()))),
+        DataType::Map(entries, _) => DataType::List(list_element(comparable_type(entries.data_type()))),
         other => other.clone(),
     }
 }
 
+fn list_element(data_type: DataType) -> FieldRef {
+    Arc::new(Field::new_list_field(data_type, true))
+}
+
 fn comparable(array: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
-    let element = |data_type: DataType| -> FieldRef { Arc::new(Field::new_list_field(data_type, true)) };
     Ok(match array.data_type() {
         DataType::Float32 => Arc::new(
             array.as_primitive::<Float32Type>().unary::<_, Float32Type>(|v| if v.is_nan() { f32::NAN } else { v }),
@@ -81,7 +87,8 @@ fn comparable(array: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
             if fields.is_empty() {
                 return Ok(Arc::new(array.clone()));
             }
-            let columns: Vec<ArrayRef> = array.columns().iter().map(comparable).collect::<std::result::Result<_, _>>()?;
+            let columns: Vec<ArrayRef> =
+                array.columns().iter().map(comparable).collect::<std::result::Result<_, _>>()?;
             let fields: Fields = fields
                 .iter()
                 .zip(&columns)
@@ -92,14 +99,14 @@ fn comparable(array: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
         DataType::List(_) => {
             let array = array.as_list::<i32>();
             let values = comparable(array.values())?;
-            let field = element(values.data_type().clone());
+            let field = list_element(values.data_type().clone());
             Arc::new(ListArray::try_new(field, array.offsets().clone(), values, array.nulls().cloned())?)
         }
         DataType::Map(_, _) => {
             let array = array.as_map();
             let entries: ArrayRef = Arc::new(array.entries().clone());
             let values = comparable(&entries)?;
-            let field = element(values.data_type().clone());
+            let field = list_element(values.data_type().clone());
             Arc::new(ListArray::try_new(field, array.offsets().clone(), values, array.nulls().cloned())?)
         }
         _ => array.clone(),
@@ -114,14 +121,8 @@ mod tests {
 
     #[test]
     fn null_equals_null_and_nan_equals_nan_but_zeros_differ() {
-        let values: ArrayRef = Arc::new(Float64Array::from(vec![
-            None,
-            None,
-            Some(f64::NAN),
-            Some(-f64::NAN),
-            Some(0.0),
-            Some(-0.0),
-        ]));
+        let values: ArrayRef =
+            Arc::new(Float64Array::from(vec![None, None, Some(f64::NAN), Some(-f64::NAN), Some(0.0), Some(-0.0)]));
         let hasher = RowHasher::new([&Arc::new(Field::new("v", DataType::Float64, true))]).unwrap();
         let hashes = hasher.hash(&[values], 6).unwrap();
         assert_eq!(hashes[0], hashes[1]);

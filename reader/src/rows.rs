@@ -103,8 +103,8 @@ impl RowStream {
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(rows) = &mut self.current {
-                if let Some(batch) = rows.next().await? {
-                    return Ok(Some(batch.batch));
+                if let Some(batch) = rows.next_rows().await? {
+                    return Ok(Some(batch));
                 }
                 self.current = None;
             }

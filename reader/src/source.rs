@@ -23,6 +23,7 @@ pub(crate) struct Layout {
     keys: std::ops::Range<usize>,
     output: std::ops::Range<usize>,
     pub(crate) output_projection: Projection,
+    key_projection: Projection,
 }
 
 impl Layout {
@@ -43,16 +44,18 @@ impl Layout {
         }
         combined = combined.with_keys(table, key)?;
         let keys = n..n + key.len();
+        let key_projection = Projection::keys(table, key)?;
         // The usual case: the consumer gets every column.
         let is_whole = output.field_ids() == combined.field_ids().get(..n_whole).unwrap_or_default()
-            && output.arrow_schema().fields().as_ref() == combined.arrow_schema().fields().get(..n_whole).unwrap_or_default();
+            && output.arrow_schema().fields().as_ref()
+                == combined.arrow_schema().fields().get(..n_whole).unwrap_or_default();
         let output_range = if is_whole {
             0..n_whole
         } else {
             combined = combined.and(&output);
             keys.end..keys.end + output.arrow_schema().fields().len()
         };
-        Ok(Self { combined, n_whole, row_id, keys, output: output_range, output_projection: output })
+        Ok(Self { combined, n_whole, row_id, keys, output: output_range, output_projection: output, key_projection })
     }
 
     pub(crate) fn whole<'a>(&self, batch: &'a RecordBatch) -> &'a [arrow_array::ArrayRef] {
@@ -101,12 +104,28 @@ impl Source {
         Self { rows, kept: None }
     }
 
-    /// Reads all columns of all rows.
-    pub(crate) async fn read_all(&self, table: &Table, layout: &Layout, batch_rows: usize) -> Result<SourceRows> {
+    /// Reads all columns of some of the rows.
+    pub(crate) async fn read_all(
+        &self,
+        table: &Table,
+        layout: &Layout,
+        pick: Pick,
+        batch_rows: usize,
+    ) -> Result<SourceRows> {
         Ok(match &self.kept {
-            Some(kept) => SourceRows::Kept { batches: kept.clone(), next: 0, pick: Pick::All },
-            None => SourceRows::Read(self.rows.read(table, &layout.combined, batch_rows).await?),
+            Some(kept) => SourceRows::Kept { batches: kept.clone(), next: 0, pick },
+            None => SourceRows::Read(pick.apply_to(&self.rows).read(table, &layout.combined, batch_rows).await?),
         })
+    }
+
+    /// Reads the key columns of all rows.
+    pub(crate) async fn read_keys(&self, table: &Table, layout: &Layout, batch_rows: usize) -> Result<LiveRows> {
+        Ok(self.rows.read(table, &layout.key_projection, batch_rows).await?)
+    }
+
+    /// The rows are in memory.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// Keeps rows that were read, so that they need not be read again.

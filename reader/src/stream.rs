@@ -208,13 +208,15 @@ impl ChangeStream {
         if is_replace && self.is_believed(step, &files).await? {
             return Ok(Changes::None);
         }
+        // By what it did, not by its label: an overwrite that only adds is as good as an append. Whether deletes
+        // that it added hit anything is not looked at, so that this mode costs the new files only.
+        if self.options.mode == Mode::Append && !is_replace && !files.only_adds_data() {
+            return Err(self.non_append(step));
+        }
         let limit = KeySetLimit { bytes_max: self.options.memory_limit_bytes / 2 };
         let rows = row_changes(&self.table, &step.snapshot, step.parent.as_ref(), &files, limit).await?;
         if rows.removed.is_empty() && !is_replace {
             return Ok(Changes::Inserts { sources: rows.added.into(), output, rows: None });
-        }
-        if self.options.mode == Mode::Append && !is_replace {
-            return Err(self.non_append(step));
         }
         let with_lineage = self.key.is_empty() && self.table.metadata().format_version() == FormatVersion::V3;
         let layout = Layout::new(&self.table, schema, &self.key, with_lineage, output)?;
@@ -286,8 +288,8 @@ impl Current {
             Changes::Resolved(set) => set.next().await,
             Changes::Inserts { sources, output, rows } => loop {
                 if let Some(open) = rows {
-                    if let Some(batch) = open.next().await? {
-                        return Ok(Some(inserts(batch.batch)));
+                    if let Some(batch) = open.next_rows().await? {
+                        return Ok(Some(inserts(batch)));
                     }
                     *rows = None;
                 }
@@ -307,8 +309,8 @@ fn without_kinds(
 ) -> Result<Option<ChangeBatch>> {
     let batch = if operations.iter().any(|operation| drop_kinds.contains(operation)) {
         let mask: BooleanArray = operations.iter().map(|operation| Some(!drop_kinds.contains(operation))).collect();
-        let rows = filter_record_batch(&rows, &mask)
-            .map_err(|error| TableError::Internal { detail: error.to_string() })?;
+        let rows =
+            filter_record_batch(&rows, &mask).map_err(|error| TableError::Internal { detail: error.to_string() })?;
         let operations = operations.into_iter().filter(|operation| !drop_kinds.contains(operation)).collect();
         ChangeBatch { snapshot: snapshot.clone(), operations, rows }
     } else {

@@ -18,7 +18,9 @@ use crate::bounds;
 use crate::deletes::DeleteIndex;
 use crate::file::{FileContent, FileEntry};
 use crate::ids::SnapshotId;
-use crate::manifest::{EntryStatus, LiveFiles, ManifestContent, ManifestFile, live_files, live_files_in, manifest_list, read_manifests};
+use crate::manifest::{
+    EntryStatus, LiveFiles, ManifestContent, ManifestFile, live_files, live_files_in, manifest_list, read_manifests,
+};
 use crate::table::Table;
 
 /// Files by which a snapshot differs from its parent, each list in the order of the manifests.
@@ -71,10 +73,7 @@ pub async fn snapshot_changes(
 /// What the manifests written by the snapshot say.
 async fn claimed_changes(table: &Table, snapshot: &SnapshotRef, list: &[ManifestFile]) -> Result<SnapshotChanges> {
     let id = SnapshotId::new(snapshot.snapshot_id());
-    let own = list
-        .iter()
-        .filter(|manifest| manifest.added_snapshot_id == id)
-        .filter(|manifest| manifest.n_added != Some(0) || manifest.n_deleted != Some(0));
+    let own = list.iter().filter(|manifest| manifest.added_snapshot_id == id && manifest.may_have_changes());
     let mut changes = SnapshotChanges::default();
     for (manifest, entries) in read_manifests(table, own).await? {
         // Merged manifests carry entries of older snapshots along.
@@ -99,7 +98,8 @@ fn push(files: &mut LiveFiles, file: Arc<FileEntry>) {
 
 /// Files that the list says are live, of one kind; `None` if a count is missing.
 fn n_live(list: &[ManifestFile], content: ManifestContent) -> Option<u64> {
-    list.iter().filter(|manifest| manifest.content == content).map(ManifestFile::n_live).sum()
+    let mut counts = list.iter().filter(|manifest| manifest.content == content).map(ManifestFile::n_live);
+    counts.try_fold(0_u64, |sum, count| sum.checked_add(count?))
 }
 
 /// An append whose claim fits the totals in the summaries of both snapshots, and the list's counts: then
@@ -207,6 +207,5 @@ fn may_concern(table: &Table, delete: &FileEntry, manifest: &ManifestFile) -> bo
         return false;
     }
     let is_global = delete.content == FileContent::EqualityDeletes && table.is_unpartitioned(delete.spec_id);
-    is_global
-        || (manifest.spec_id == delete.spec_id && bounds::may_hold_partition(manifest, &delete.partition.0))
+    is_global || (manifest.spec_id == delete.spec_id && bounds::may_hold_partition(manifest, &delete.partition.0))
 }

@@ -30,6 +30,9 @@ impl Advice {
     }
 }
 
+/// Characters of a path or detail that a message shows. File names have 255 at most, paths of stores 1,024 bytes.
+const TEXT_CHARACTERS_MAX: usize = 1_200;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why an operation on a table failed. Each variant is one way for the caller to act.
@@ -158,19 +161,33 @@ impl TableError {
     }
 
     pub(crate) fn corrupt(path: impl Into<String>, detail: impl ToString) -> Self {
-        Self::Corrupt { path: path.into(), detail: detail.to_string() }
+        Self::Corrupt { path: one_line(&path.into()), detail: one_line(&detail.to_string()) }
     }
 
     pub(crate) fn unsupported(path: impl Into<String>, detail: impl ToString) -> Self {
-        Self::Unsupported { path: path.into(), detail: detail.to_string() }
+        Self::Unsupported { path: one_line(&path.into()), detail: one_line(&detail.to_string()) }
     }
 
     /// A request that names something the table does not have, or contradicts itself.
     pub fn invalid(detail: impl ToString) -> Self {
-        Self::InvalidRequest { detail: detail.to_string() }
+        Self::InvalidRequest { detail: one_line(&detail.to_string()) }
     }
 
     pub(crate) fn internal(detail: impl ToString) -> Self {
-        Self::Internal { detail: detail.to_string() }
+        Self::Internal { detail: one_line(&detail.to_string()) }
     }
+}
+
+/// Text of a file or of a library, fit for a message: what would break the line or steer a terminal is escaped,
+/// and text without end is cut.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(TEXT_CHARACTERS_MAX));
+    for (index, character) in text.chars().enumerate() {
+        if index >= TEXT_CHARACTERS_MAX {
+            line.push('…');
+            break;
+        }
+        if character.is_control() { line.extend(character.escape_default()) } else { line.push(character) }
+    }
+    line
 }

@@ -1,12 +1,12 @@
 //! What an Apache Iceberg table is: where it is found, what its snapshots list, which rows they hold.
 //!
 //! Layers, each using only those above it: [`storage`] (bytes at a path), [`catalog`] (from a name to a
-//! [`Table`]), [`manifest`] and [`file`] (what a snapshot lists), [`lineage`] (which snapshots follow each
+//! [`Table`]), [`manifest`] and [`mod@file`] (what a snapshot lists), [`lineage`] (which snapshots follow each
 //! other), [`changes`] (what one snapshot added and removed), [`scan`] (rows of one data file, by field id),
 //! [`deletes`] (which of them are live).
 
-pub mod catalog;
 mod bounds;
+pub mod catalog;
 pub mod changes;
 pub mod deletes;
 mod error;
@@ -22,7 +22,8 @@ mod table;
 
 pub use error::{Advice, TableError};
 pub use ids::{DataSequenceNumber, FieldId, SnapshotId, SpecId};
-pub use pool::on_pool;
+pub use metadata::parse_metadata;
+pub use pool::{is_on_pool, on_pool};
 pub use table::Table;
 
 /// The branch that is meant when none is named.

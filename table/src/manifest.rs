@@ -53,8 +53,23 @@ pub async fn manifest_list(table: &Table, snapshot: &SnapshotRef) -> Result<Arc<
     let bytes = table.storage().read(path).await?;
     let owned_path = path.to_owned();
     let list: Arc<[ManifestFile]> = on_pool(move || parse_manifest_list(&bytes, &owned_path)).await??.into();
+    check_list(snapshot, &list)?;
     table.manifest_cache().insert_list(path, list.clone());
     Ok(list)
+}
+
+/// An avro file that is cut off between two blocks is sound in itself, and a manifest list mostly has one block.
+/// The totals of a summary decide nothing else here: some writers count them wrongly.
+fn check_list(snapshot: &SnapshotRef, list: &[ManifestFile]) -> Result<()> {
+    const TOTAL: &str = "total-data-files";
+    let total = snapshot.summary().additional_properties.get(TOTAL).and_then(|total| total.parse::<u64>().ok());
+    match total {
+        Some(total @ 1..) if list.is_empty() => Err(TableError::corrupt(
+            snapshot.manifest_list(),
+            format!("it lists no manifests, its snapshot's summary says {TOTAL}=`{total}`; it is cut off"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the entries of one manifest, those with status DELETED included.
@@ -66,7 +81,7 @@ pub async fn manifest_entries(table: &Table, manifest: &ManifestFile) -> Result<
     if manifest.is_encrypted {
         return Err(TableError::unsupported(&*manifest.path, "the manifest is encrypted"));
     }
-    if let Some(entries) = table.manifest_cache().entries(&manifest.path) {
+    if let Some(entries) = table.manifest_cache().entries(manifest) {
         return Ok(entries);
     }
     let partition_field_ids = partition_field_ids(table, manifest)?;
@@ -74,7 +89,7 @@ pub async fn manifest_entries(table: &Table, manifest: &ManifestFile) -> Result<
     let owned = manifest.clone();
     let entries: Arc<[ManifestEntry]> =
         on_pool(move || parse_manifest(&bytes, &owned, &partition_field_ids)).await??.into();
-    table.manifest_cache().insert_entries(&manifest.path, entries.clone());
+    table.manifest_cache().insert_entries(manifest, entries.clone());
     Ok(entries)
 }
 

@@ -1,5 +1,7 @@
 //! The pool for work that would hold up the async runtime: decoding, hashing, sorting.
 
+use std::any::Any;
+
 use crate::{Result, TableError};
 
 /// Runs `work` on the CPU pool and waits for it. Work over 500 µs belongs here, not on the runtime.
@@ -19,6 +21,21 @@ where
     });
     match receive.await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(_)) | Err(_) => Err(TableError::internal("a decoding task panicked")),
+        Ok(Err(payload)) => {
+            Err(TableError::internal(format!("a decoding task panicked: {}", panic_message(payload.as_ref()))))
+        }
+        Err(_) => Err(TableError::internal("a decoding task ended without a result")),
     }
+}
+
+/// Whether the calling thread works for [`on_pool`]: a panic there is told by an error, so a program's panic hook
+/// has nothing to add.
+pub fn is_on_pool() -> bool {
+    rayon::current_thread_index().is_some()
+}
+
+/// What a panic was about.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

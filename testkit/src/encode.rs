@@ -74,8 +74,11 @@ pub fn parquet(columns: &[FileColumn], rows: &[Row], layout: FileLayout) -> Byte
         })
         .collect();
     let schema = Arc::new(Schema::new(fields));
-    let arrays: Vec<ArrayRef> =
-        columns.iter().enumerate().map(|(index, column)| array(column.kind, rows.iter().map(|row| &row[index]))).collect();
+    let arrays: Vec<ArrayRef> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| array(column.kind, rows.iter().map(|row| &row[index])))
+        .collect();
     let batch = RecordBatch::try_new(schema.clone(), arrays).unwrap();
     let statistics = if layout.statistics {
         parquet::file::properties::EnabledStatistics::Page
@@ -133,16 +136,18 @@ fn array<'a>(kind: ColumnType, values: impl Iterator<Item = &'a Value>) -> Array
                 })
                 .collect::<BooleanArray>(),
         ),
-        ColumnType::Int => Arc::new(
-            values.map(|value| long(value).map(|value| i32::try_from(value).unwrap())).collect::<Int32Array>(),
-        ),
+        ColumnType::Int => {
+            Arc::new(values.map(|value| long(value).map(|value| i32::try_from(value).unwrap())).collect::<Int32Array>())
+        }
         ColumnType::Date => Arc::new(
             values.map(|value| long(value).map(|value| i32::try_from(value).unwrap())).collect::<Date32Array>(),
         ),
         ColumnType::Long => Arc::new(values.map(long).collect::<Int64Array>()),
         ColumnType::Timestamp => Arc::new(values.map(long).collect::<TimestampMicrosecondArray>()),
         #[allow(clippy::cast_possible_truncation)] // Values of float columns are widened floats.
-        ColumnType::Float => Arc::new(values.map(|value| double(value).map(|value| value as f32)).collect::<Float32Array>()),
+        ColumnType::Float => {
+            Arc::new(values.map(|value| double(value).map(|value| value as f32)).collect::<Float32Array>())
+        }
         ColumnType::Double => Arc::new(values.map(double).collect::<Float64Array>()),
         ColumnType::Decimal(precision, scale) => {
             let decimals: Decimal128Array = values
@@ -177,7 +182,7 @@ fn array<'a>(kind: ColumnType, values: impl Iterator<Item = &'a Value>) -> Array
 
 /// Rows of a record batch, in the order of its columns.
 pub fn rows_of(batch: &RecordBatch) -> Vec<Row> {
-    let columns: Vec<Vec<Value>> = batch.columns().iter().map(|column| values_of(column)).collect();
+    let columns: Vec<Vec<Value>> = batch.columns().iter().map(values_of).collect();
     (0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
 }
 
@@ -241,10 +246,14 @@ impl FileMetrics {
             }
             let comparable = || values().filter(|value| !value.is_null() && !is_nan(value));
             if let Some(lowest) = comparable().min_by(|a, b| total_order(a, b)) {
-                metrics.lower_bounds.insert(id, (column.kind, single_value(column.kind, &cut(lowest, string_bytes, false))));
+                metrics
+                    .lower_bounds
+                    .insert(id, (column.kind, single_value(column.kind, &cut(lowest, string_bytes, false))));
             }
             if let Some(highest) = comparable().max_by(|a, b| total_order(a, b)) {
-                metrics.upper_bounds.insert(id, (column.kind, single_value(column.kind, &cut(highest, string_bytes, true))));
+                metrics
+                    .upper_bounds
+                    .insert(id, (column.kind, single_value(column.kind, &cut(highest, string_bytes, true))));
             }
         }
         metrics
@@ -280,7 +289,9 @@ fn cut(value: &Value, n: usize, up: bool) -> Value {
 fn single_value(kind: ColumnType, value: &Value) -> Vec<u8> {
     match (kind, value) {
         (ColumnType::Boolean, Value::Boolean(value)) => vec![u8::from(*value)],
-        (ColumnType::Int | ColumnType::Date, Value::Long(value)) => i32::try_from(*value).unwrap().to_le_bytes().to_vec(),
+        (ColumnType::Int | ColumnType::Date, Value::Long(value)) => {
+            i32::try_from(*value).unwrap().to_le_bytes().to_vec()
+        }
         (ColumnType::Long | ColumnType::Timestamp, Value::Long(value)) => value.to_le_bytes().to_vec(),
         #[allow(clippy::cast_possible_truncation)] // Values of float columns are widened floats.
         (ColumnType::Float, Value::Double(bits)) => (f64::from_bits(*bits) as f32).to_le_bytes().to_vec(),

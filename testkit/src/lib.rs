@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod encode;
+pub mod faulty_store;
 pub mod fluent;
 pub mod model;
 pub mod random;
@@ -15,6 +16,7 @@ mod stored;
 pub mod table;
 pub mod value;
 
+pub use faulty_store::{Fault, FaultyStore};
 pub use fluent::Delta;
 pub use model::{Change, Duplicates, History, Key, Kind, Multiset, Snapshot};
 pub use schema::Transform;

@@ -1,154 +1,17 @@
 //! Independent model of what a table's snapshots hold and change: plain data, no file formats, and none of the
 //! code under test. It states the definitions of the change-stream semantics as directly as can be.
 
+mod files;
+mod fold;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
 
 use crate::schema::{Column, PartitionSpec, TableSchema};
 use crate::value::{Row, Value};
 
-/// Explicit `_row_id` and `_last_updated_sequence_number` of one row of a file.
-pub type Lineage = (Option<i64>, Option<i64>);
-
-/// A data file.
-#[derive(Debug, Clone, Default)]
-pub struct DataFile {
-    /// Its path.
-    pub path: String,
-    /// Partition spec.
-    pub spec_id: i32,
-    /// Partition tuple.
-    pub partition: Vec<Value>,
-    /// Columns that the file has.
-    pub column_ids: Vec<i32>,
-    /// Rows, values in the order of `column_ids`.
-    pub rows: Vec<Row>,
-    /// Lineage columns, if the file has them.
-    pub lineage: Option<Vec<Lineage>>,
-    /// Names of the rows that survive rewriting, for telling what happened to a row. May be empty.
-    pub tags: Vec<u64>,
-}
-
-/// An equality delete file.
-#[derive(Debug, Clone)]
-pub struct EqualityDelete {
-    /// Its path.
-    pub path: String,
-    /// Partition spec.
-    pub spec_id: i32,
-    /// Partition tuple.
-    pub partition: Vec<Value>,
-    /// Compared columns.
-    pub column_ids: Vec<i32>,
-    /// Values of the compared columns.
-    pub keys: HashSet<Row>,
-}
-
-/// A position delete file.
-#[derive(Debug, Clone)]
-pub struct PositionDelete {
-    /// Its path.
-    pub path: String,
-    /// Partition spec.
-    pub spec_id: i32,
-    /// Partition tuple.
-    pub partition: Vec<Value>,
-    /// Data file and position.
-    pub positions: BTreeSet<(String, usize)>,
-}
-
-/// A deletion vector.
-#[derive(Debug, Clone)]
-pub struct DeletionVector {
-    /// Path of the puffin file and offset in it.
-    pub place: (String, u64),
-    /// Partition spec.
-    pub spec_id: i32,
-    /// Partition tuple.
-    pub partition: Vec<Value>,
-    /// The data file.
-    pub data_file: String,
-    /// Deleted positions.
-    pub positions: BTreeSet<usize>,
-}
-
-/// A file that a snapshot lists.
-#[derive(Debug, Clone)]
-pub enum File {
-    /// Rows.
-    Data(DataFile),
-    /// Equality deletes.
-    Equality(EqualityDelete),
-    /// Position deletes.
-    Position(PositionDelete),
-    /// Deletion vector.
-    Vector(DeletionVector),
-}
-
-impl File {
-    /// What tells files apart: the path, and for deletion vectors the offset.
-    pub fn key(&self) -> String {
-        match self {
-            Self::Data(file) => file.path.clone(),
-            Self::Equality(file) => file.path.clone(),
-            Self::Position(file) => file.path.clone(),
-            Self::Vector(vector) => format!("{}#{}", vector.place.0, vector.place.1),
-        }
-    }
-
-    /// Partition spec and tuple.
-    pub fn scope(&self) -> (i32, &[Value]) {
-        match self {
-            Self::Data(file) => (file.spec_id, &file.partition),
-            Self::Equality(file) => (file.spec_id, &file.partition),
-            Self::Position(file) => (file.spec_id, &file.partition),
-            Self::Vector(file) => (file.spec_id, &file.partition),
-        }
-    }
-}
-
-/// A file as one snapshot lists it.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// The file.
-    pub file: Arc<File>,
-    /// Its data sequence number.
-    pub data_sequence: i64,
-    /// `_row_id` of its first row, as this snapshot has it.
-    pub first_row_id: Option<i64>,
-    /// Index of its manifest in the list, and of its entry in the manifest.
-    pub order: (usize, usize),
-}
-
-/// A snapshot.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// Its id.
-    pub id: i64,
-    /// The snapshot before it.
-    pub parent: Option<i64>,
-    /// Its sequence number.
-    pub sequence: i64,
-    /// Its operation.
-    pub operation: String,
-    /// Its schema.
-    pub schema_id: i32,
-    /// Commit time.
-    pub timestamp_ms: i64,
-    /// All live files.
-    pub files: Vec<Listed>,
-}
-
-impl Snapshot {
-    /// The data files.
-    pub fn data_files(&self) -> impl Iterator<Item = (&Listed, &DataFile)> {
-        self.files.iter().filter_map(|listed| match listed.file.as_ref() {
-            File::Data(file) => Some((listed, file)),
-            _ => None,
-        })
-    }
-}
+pub use self::files::{DataFile, DeletionVector, EqualityDelete, File, Lineage, Listed, PositionDelete, Snapshot};
+pub use self::fold::{fold, multiset, net};
 
 /// A live row of one snapshot.
 #[derive(Debug, Clone)]
@@ -166,7 +29,7 @@ pub struct Instance {
     /// `_row_id`
     pub row_id: Option<i64>,
     /// `_last_updated_sequence_number`
-    pub updated: Option<i64>,
+    pub updated: i64,
     /// Name of the row; 0 for none.
     pub tag: u64,
 }
@@ -316,8 +179,8 @@ impl History {
                     data_sequence: listed.data_sequence,
                     order: listed.order,
                     row: self.project(file, position, &column_ids),
-                    row_id: listed.first_row_id.and_then(|first| explicit.0.or(Some(first + offset))),
-                    updated: listed.first_row_id.and_then(|_| explicit.1.or(Some(listed.data_sequence))),
+                    row_id: explicit.0.or(listed.first_row_id.map(|first| first + offset)),
+                    updated: explicit.1.unwrap_or(listed.data_sequence),
                     tag: file.tags.get(position).copied().unwrap_or(0),
                 });
             }
@@ -355,8 +218,8 @@ impl History {
         }
     }
 
-    /// Rows removed and added by a snapshot, in their orders, equal rows cancelled.
-    fn difference(&self, parent: Option<&Snapshot>, snapshot: &Snapshot) -> (Vec<Instance>, Vec<Instance>) {
+    /// Rows removed and added by a snapshot, in their orders.
+    fn instances(&self, parent: Option<&Snapshot>, snapshot: &Snapshot) -> (Vec<Instance>, Vec<Instance>) {
         let schema = self.schema_of(snapshot);
         let before = parent.map_or_else(Vec::new, |parent| self.live(parent, schema));
         let after = self.live(snapshot, schema);
@@ -367,7 +230,12 @@ impl History {
         let mut added: Vec<_> = after.into_iter().filter(|row| !before_places.contains(&place(row))).collect();
         removed.sort_by_key(|row| (row.data_sequence, row.path.clone(), row.position));
         added.sort_by_key(|row| (row.data_sequence, row.order, row.position));
+        (removed, added)
+    }
 
+    /// Rows removed and added by a snapshot, in their orders, equal rows cancelled.
+    fn difference(&self, parent: Option<&Snapshot>, snapshot: &Snapshot) -> (Vec<Instance>, Vec<Instance>) {
+        let (mut removed, mut added) = self.instances(parent, snapshot);
         let n_removed = multiset(removed.iter().map(|row| row.row.clone()));
         let n_added = multiset(added.iter().map(|row| row.row.clone()));
         let mut to_cancel: HashMap<Row, [usize; 2]> = HashMap::new();
@@ -466,44 +334,4 @@ impl History {
         }
         projected
     }
-}
-
-/// Counts rows.
-pub fn multiset(rows: impl IntoIterator<Item = Row>) -> Multiset {
-    let mut counts = Multiset::new();
-    for row in rows {
-        *counts.entry(row).or_default() += 1;
-    }
-    counts
-}
-
-/// Applies changes to folded rows.
-///
-/// # Errors
-/// A change takes away a row that is not there: the row.
-pub fn fold(state: &mut Multiset, changes: &[Change]) -> Result<(), Change> {
-    for (kind, row) in changes {
-        match kind {
-            Kind::Insert | Kind::UpdateAfter => *state.entry(row.clone()).or_default() += 1,
-            Kind::Delete | Kind::UpdateBefore => match state.get_mut(row) {
-                None => return Err((*kind, row.clone())),
-                Some(1) => {
-                    state.remove(row);
-                }
-                Some(n) => *n -= 1,
-            },
-        }
-    }
-    Ok(())
-}
-
-/// What changes come to, equal rows of both directions cancelled: rows with how many more or fewer there are.
-pub fn net(changes: &[Change]) -> BTreeMap<Row, i64> {
-    let mut net = BTreeMap::new();
-    for (kind, row) in changes {
-        let step = if matches!(kind, Kind::Insert | Kind::UpdateAfter) { 1 } else { -1 };
-        *net.entry(row.clone()).or_insert(0) += step;
-    }
-    net.retain(|_, n| *n != 0);
-    net
 }

@@ -95,8 +95,8 @@ pub struct RandomTable {
 pub fn random_table(seed: u64, compaction: Compaction, n_steps_max: usize) -> RandomTable {
     let mut logic = SmallRng::seed_from_u64(seed);
     let version = [1, 2, 2, 2, 2, 3, 3, 3][logic.random_range(0..8)];
-    let key_source =
-        [KeySource::Identifier, KeySource::Identifier, KeySource::Explicit, KeySource::Default][logic.random_range(0..4)];
+    let key_source = [KeySource::Identifier, KeySource::Identifier, KeySource::Explicit, KeySource::Default]
+        [logic.random_range(0..4)];
     let (columns, definition) = Columns::random(&mut logic, key_source);
     let key = columns.key_names.clone();
     let shape = Shape {
@@ -150,8 +150,7 @@ impl RandomTable {
 
     /// Live rows of the branch in the table's present schema, in the order in which they came to be.
     fn live(&self) -> Vec<Instance> {
-        let mut rows =
-            self.head().map_or_else(Vec::new, |head| self.table.history().live(head, self.table.schema()));
+        let mut rows = self.head().map_or_else(Vec::new, |head| self.table.history().live(head, self.table.schema()));
         rows.sort_by_key(|instance| instance.tag);
         rows
     }

@@ -152,8 +152,7 @@ pub(crate) fn encode(columns: &[FileColumn], rows: &[Row], layout: FileLayout, b
 /// The rows of a position delete file, sorted as the spec demands.
 pub(crate) fn encode_positions(delete: &PositionDelete, layout: FileLayout, with_bounds: bool) -> Encoded {
     let column = |id, name: &str, kind| FileColumn { id: Some(id), name: name.to_owned(), kind, required: true };
-    let columns =
-        [column(FILE_PATH_ID, "file_path", ColumnType::String), column(POS_ID, "pos", ColumnType::Long)];
+    let columns = [column(FILE_PATH_ID, "file_path", ColumnType::String), column(POS_ID, "pos", ColumnType::Long)];
     let rows: Vec<Row> = delete
         .positions
         .iter()
@@ -167,7 +166,11 @@ pub(crate) fn encode_positions(delete: &PositionDelete, layout: FileLayout, with
 pub(crate) type Range = (i64, i64);
 
 /// Writes deletion vectors of several data files into one puffin file; returns its size and their places.
-pub(crate) async fn write_puffin(io: &FileIO, path: &str, vectors: &BTreeMap<String, BTreeSet<usize>>) -> (u64, Vec<Range>) {
+pub(crate) async fn write_puffin(
+    io: &FileIO,
+    path: &str,
+    vectors: &BTreeMap<String, BTreeSet<usize>>,
+) -> (u64, Vec<Range>) {
     let output = io.new_output(path).unwrap();
     let mut writer = PuffinWriter::new(&output, HashMap::new(), false).await.unwrap();
     for (data_file, positions) in vectors {

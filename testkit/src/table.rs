@@ -256,11 +256,13 @@ impl TestTable {
             .iter()
             .enumerate()
             .flat_map(|(manifest, state)| {
-                state.entries.iter().enumerate().filter(|(_, entry)| entry.is_live()).map(move |(index, entry)| Listed {
-                    file: entry.file.file.clone(),
-                    data_sequence: entry.data_sequence,
-                    first_row_id: entry.first_row_id,
-                    order: (manifest, index),
+                state.entries.iter().enumerate().filter(|(_, entry)| entry.is_live()).map(move |(index, entry)| {
+                    Listed {
+                        file: entry.file.file.clone(),
+                        data_sequence: entry.data_sequence,
+                        first_row_id: entry.first_row_id,
+                        order: (manifest, index),
+                    }
                 })
             })
             .collect();
@@ -406,7 +408,8 @@ impl TestTable {
     pub fn partition_by(&mut self, fields: &[(&str, Transform)]) -> i32 {
         let next_field_id = self.last_partition_id() + 1;
         // Before the first snapshot the table has the spec from its creation.
-        let id = if self.n_commits == 0 && self.n_files == 0 { 0 } else { self.history.specs.keys().max().unwrap() + 1 };
+        let id =
+            if self.n_commits == 0 && self.n_files == 0 { 0 } else { self.history.specs.keys().max().unwrap() + 1 };
         let fields = fields
             .iter()
             .enumerate()

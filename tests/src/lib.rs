@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Empty: the tests are in `tests/suite`.

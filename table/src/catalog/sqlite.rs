@@ -32,7 +32,7 @@ pub struct CatalogTable {
     pub table: String,
 }
 
-/// Tables of a catalog in an SQL database, by name, [`NAMES_MAX`] at most; without views. `catalog` is its name
+/// Tables of a catalog in an SQL database, by name, the first 10,000; without views. `catalog` is its name
 /// within the database, `None` for all of them.
 ///
 /// # Errors

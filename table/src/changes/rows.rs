@@ -15,9 +15,9 @@ use crate::deletes::{
     DeleteIndex, FileDeletes, FileWithDeletes, GroupDeletes, KeySet, KeySetLimit, LiveRows, deleted_positions,
     position_deletes,
 };
-use crate::file::{FileEntry, PartitionTuple};
+use crate::file::{FileContent, FileEntry, PartitionTuple};
 use crate::ids::{FieldId, SpecId};
-use crate::manifest::{ManifestContent, ManifestFile, live_files_in};
+use crate::manifest::{ManifestContent, ManifestFile, live_files_in, manifest_list};
 use crate::scan::{FileReader, Projection, RowSelect};
 use crate::table::Table;
 use crate::{Result, bounds};
@@ -117,6 +117,7 @@ pub async fn row_changes(
     let mut deleted = deleted_from(table, &changes.removed.data, &before, limit).await?;
     rows.removed.extend(changes.removed.data.iter().filter_map(|file| RowSource::except(file, &mut deleted)));
 
+    warn_of_cross_spec_deletes(table, snapshot, changes).await?;
     let kept = kept_files_in_scope(table, snapshot, changes).await?;
     if !kept.is_empty() {
         let before = DeleteIndex::new(table, &deletes_in_scope(table, parent, &kept).await?)?;
@@ -136,10 +137,41 @@ pub async fn row_changes(
     Ok(sorted(rows))
 }
 
-fn sorted(mut rows: RowChanges) -> RowChanges {
-    rows.removed.sort_by(|a, b| {
-        (a.file.data_sequence_number, a.file.key()).cmp(&(b.file.data_sequence_number, b.file.key()))
+/// An equality delete of one partition does not reach files of another partition spec. After a change of the
+/// spec, an upsert writer then leaves the old row live: that is what the table shows, so it is what is
+/// delivered, but its owner should know.
+async fn warn_of_cross_spec_deletes(table: &Table, snapshot: &SnapshotRef, changes: &SnapshotChanges) -> Result<()> {
+    let specs: HashSet<SpecId> = changes
+        .added
+        .deletes
+        .iter()
+        .filter(|file| file.content == FileContent::EqualityDeletes && !table.is_unpartitioned(file.spec_id))
+        .map(|file| file.spec_id)
+        .collect();
+    if specs.is_empty() {
+        return Ok(());
+    }
+    let list = manifest_list(table, snapshot).await?;
+    let suspects = list.iter().filter(|manifest| {
+        manifest.content == ManifestContent::Data
+            && manifest.may_have_live_files()
+            && !specs.contains(&manifest.spec_id)
     });
+    let n_manifests = suspects.count();
+    if n_manifests > 0 {
+        tracing::warn!(
+            table = table.name(),
+            snapshot_id = snapshot.snapshot_id(),
+            cross_spec_suspect = n_manifests,
+            "equality deletes do not reach files of older partition specs"
+        );
+    }
+    Ok(())
+}
+
+fn sorted(mut rows: RowChanges) -> RowChanges {
+    rows.removed
+        .sort_by(|a, b| (a.file.data_sequence_number, a.file.key()).cmp(&(b.file.data_sequence_number, b.file.key())));
     rows.added.sort_by_key(|source| (source.file.data_sequence_number, source.file.order));
     rows
 }
@@ -252,18 +284,9 @@ impl Candidates {
     }
 }
 
-async fn kept_row_changes(
-    table: &Table,
-    group: &[KeptFile],
-    limit: KeySetLimit,
-    rows: &mut RowChanges,
-) -> Result<()> {
+async fn kept_row_changes(table: &Table, group: &[KeptFile], limit: KeySetLimit, rows: &mut RowChanges) -> Result<()> {
     let only = |pick: fn(&KeptFile) -> FileDeletes| -> Vec<FileWithDeletes> {
-        group
-            .iter()
-            .map(|kept| (kept.file.clone(), pick(kept)))
-            .filter(|(_, deletes)| !deletes.is_empty())
-            .collect()
+        group.iter().map(|kept| (kept.file.clone(), pick(kept))).filter(|(_, deletes)| !deletes.is_empty()).collect()
     };
     let new = only(|kept| KeptFile::only_in(&kept.after, &kept.before));
     let gone = only(|kept| KeptFile::only_in(&kept.before, &kept.after));

@@ -99,7 +99,7 @@ impl KeySet {
 
     /// Room for all keys at once: growing step by step would need half as much again at its last step.
     fn reserve(&mut self, files: &[Arc<FileEntry>], part: KeyPart, limit: KeySetLimit) {
-        let n_keys = files.iter().map(|file| file.record_count).sum::<u64>() / u64::from(part.n_parts);
+        let n_keys = n_keys(files) / u64::from(part.n_parts);
         // What metadata says of a file's size is believed only as far as the limit goes.
         let n_keys = (n_keys + n_keys / 64).min(limit.bytes_max / LONG_KEY_BYTES);
         self.keys.reserve(usize::try_from(n_keys).unwrap_or(0));
@@ -164,10 +164,15 @@ pub(super) fn n_parts(table: &Table, ids: &[FieldId], files: &[Arc<FileEntry>], 
         ([_], Some(only)) if !matches!(only, iceberg::spec::PrimitiveType::String) => LONG_KEY_BYTES,
         _ => ROW_KEY_BYTES,
     };
-    let n_keys: u64 = files.iter().map(|file| file.record_count).sum();
-    let needed = n_keys.saturating_mul(key_bytes);
-    let n_parts = needed.div_ceil(limit.bytes_max.max(1)).max(1).next_power_of_two();
-    u32::try_from(n_parts).ok().filter(|n| *n <= N_PARTS_MAX).ok_or_else(|| too_small(needed, limit))
+    let needed = n_keys(files).saturating_mul(key_bytes);
+    let n_parts = needed.div_ceil(limit.bytes_max.max(1)).max(1).checked_next_power_of_two();
+    let n_parts = n_parts.and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= N_PARTS_MAX);
+    n_parts.ok_or_else(|| too_small(needed, limit))
+}
+
+/// What metadata says, which nobody has checked yet.
+fn n_keys(files: &[Arc<FileEntry>]) -> u64 {
+    files.iter().fold(0, |sum, file| sum.saturating_add(file.record_count))
 }
 
 /// The next finer division, when a part turned out larger than its estimate.

@@ -101,8 +101,11 @@ impl DeleteIndex {
             Some(_) => Vec::new(),
             None => self.position_candidates(data).cloned().collect(),
         };
-        let equality =
-            self.equality_candidates(data).filter(|delete| bounds::may_share_keys(table, delete, data)).cloned().collect();
+        let equality = self
+            .equality_candidates(data)
+            .filter(|delete| bounds::may_share_keys(table, delete, data))
+            .cloned()
+            .collect();
         FileDeletes { vector, positions, equality }
     }
 

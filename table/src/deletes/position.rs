@@ -80,24 +80,36 @@ fn collect<'a>(
 ) -> Result<()> {
     let corrupt = || TableError::corrupt(&*delete.path, "a position delete file lacks `file_path` or `pos`");
     let paths = batch.columns().first().and_then(|column| column.as_string_opt::<i32>()).ok_or_else(corrupt)?;
-    let positions = batch.columns().get(1).and_then(|column| column.as_primitive_opt::<Int64Type>()).ok_or_else(corrupt)?;
+    let positions =
+        batch.columns().get(1).and_then(|column| column.as_primitive_opt::<Int64Type>()).ok_or_else(corrupt)?;
     if paths.null_count() > 0 || positions.null_count() > 0 {
         return Err(TableError::corrupt(&*delete.path, "a position delete has no path or no position"));
     }
-    // Deletes of one data file stand together, so most rows repeat the path before them.
-    let mut last: Option<(&str, Option<&str>)> = None;
-    for (path, position) in paths.iter().flatten().zip(positions.values()) {
-        let target = match last {
-            Some((seen, target)) if seen == path => target,
-            _ => targets.get_key_value(normalize(path)).map(|(key, _)| *key),
-        };
-        last = Some((path, target));
-        let Some(key) = target else { continue };
-        let position = u64::try_from(*position)
-            .map_err(|_| TableError::corrupt(&*delete.path, format!("negative position `{position}`")))?;
-        found.entry(key).or_default().insert(position);
+    // Deletes of one data file stand together: the path is looked up, and the bitmap found, once for each run.
+    let mut rows = paths.iter().flatten().zip(positions.values()).peekable();
+    let mut run: Vec<u64> = Vec::with_capacity(batch.num_rows());
+    while let Some((path, _)) = rows.peek() {
+        let path = *path;
+        let target = targets.get_key_value(normalize(path)).map(|(key, _)| *key);
+        run.clear();
+        while let Some((_, position)) = rows.next_if(|(next, _)| *next == path) {
+            let position = u64::try_from(*position)
+                .map_err(|_| TableError::corrupt(&*delete.path, format!("negative position `{position}`")))?;
+            run.push(position);
+        }
+        if let Some(key) = target {
+            insert(found.entry(key).or_default(), &run);
+        }
     }
     Ok(())
+}
+
+/// Appends positions that ascend, as those of a well-formed delete file do; inserts others one by one.
+fn insert(bitmap: &mut RoaringTreemap, positions: &[u64]) {
+    let follows = bitmap.max().is_none_or(|max| positions.first().is_none_or(|first| *first > max));
+    if !follows || !positions.is_sorted_by(|a, b| a < b) || bitmap.append(positions.iter().copied()).is_err() {
+        bitmap.extend(positions.iter().copied());
+    }
 }
 
 fn check_positions(data: &FileEntry, delete: &FileEntry, positions: &RoaringTreemap) -> Result<()> {

@@ -60,7 +60,8 @@ pub fn parse_deletion_vector(blob: &[u8], path: &str) -> Result<RoaringTreemap> 
         return Err(corrupt("checksum does not fit"));
     }
     let mut reader = bitmap;
-    let parsed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| RoaringTreemap::deserialize_from(&mut reader)));
+    let parsed =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| RoaringTreemap::deserialize_from(&mut reader)));
     match parsed {
         Ok(Ok(vector)) if reader.is_empty() => Ok(vector),
         _ => Err(corrupt("the bitmap is damaged")),

@@ -1,4 +1,5 @@
-//! Manifests that were read already. They never change, so a path is enough to find one.
+//! Manifests that were read already. They never change, so a path is enough to find one; what its entries
+//! inherit from the list may differ, since the first list of a table upgraded to v3 gives them row ids.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,8 +46,8 @@ impl ManifestCache {
         self.state().lists.get(path).cloned()
     }
 
-    pub(super) fn entries(&self, path: &str) -> Option<Arc<[ManifestEntry]>> {
-        self.state().entries.get(path).cloned()
+    pub(super) fn entries(&self, manifest: &ManifestFile) -> Option<Arc<[ManifestEntry]>> {
+        self.state().entries.get(&key(manifest)).cloned()
     }
 
     pub(super) fn insert_list(&self, path: &str, list: Arc<[ManifestFile]>) {
@@ -57,11 +58,11 @@ impl ManifestCache {
         }
     }
 
-    pub(super) fn insert_entries(&self, path: &str, entries: Arc<[ManifestEntry]>) {
-        let mut state = self.state();
+    pub(super) fn insert_entries(&self, manifest: &ManifestFile, entries: Arc<[ManifestEntry]>) {
+        let (mut state, path) = (self.state(), key(manifest));
         let n = entries.len().max(1);
-        if state.entries.insert(path.to_owned(), entries).is_none() {
-            self.account(&mut state, Kind::Entries, path, n);
+        if state.entries.insert(path.clone(), entries).is_none() {
+            self.account(&mut state, Kind::Entries, &path, n);
         }
     }
 
@@ -76,5 +77,12 @@ impl ManifestCache {
             }
             state.n_entries -= n;
         }
+    }
+}
+
+fn key(manifest: &ManifestFile) -> String {
+    match manifest.first_row_id {
+        None => manifest.path.to_string(),
+        Some(first) => format!("{}#{first}", manifest.path),
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use apache_avro::types::Value;
-
-use super::avro::{Record, bytes, for_each_record, guarded, long};
+use super::avro::{Record, Value, bytes, for_each_record, long};
 use super::list::{ManifestContent, ManifestFile};
 use crate::file::{ColumnMetrics, EntryOrder, FileContent, FileEntry, FileFormat, PartitionTuple, PartitionValue};
 use crate::ids::{DataSequenceNumber, FieldId, SnapshotId};
@@ -42,16 +40,14 @@ pub fn parse_manifest(
     manifest: &ManifestFile,
     partition_field_ids: &[FieldId],
 ) -> Result<Vec<ManifestEntry>> {
-    guarded(&manifest.path, || {
-        let mut entries = Vec::new();
-        let mut next_row_id = manifest.first_row_id;
-        for_each_record(bytes, &manifest.path, |index, record| {
-            entries.push(entry(index, record, manifest, partition_field_ids, &mut next_row_id)?);
-            Ok(())
-        })?;
-        check_counts(&entries, manifest)?;
-        Ok(entries)
-    })
+    let mut entries = Vec::new();
+    let mut next_row_id = manifest.first_row_id;
+    for_each_record(bytes, &manifest.path, |index, record| {
+        entries.push(entry(index, record, manifest, partition_field_ids, &mut next_row_id)?);
+        Ok(())
+    })?;
+    check_counts(&entries, manifest)?;
+    Ok(entries)
 }
 
 /// A manifest that holds fewer files than its list says would lose rows silently.
@@ -84,7 +80,8 @@ fn entry(
         Some(0) => EntryStatus::Existing,
         Some(1) => EntryStatus::Added,
         Some(2) => EntryStatus::Deleted,
-        other => return Err(record.error(format!("entry status `{other:?}` is unknown"))),
+        Some(other) => return Err(record.error(format!("entry status `{other}` is unknown"))),
+        None => return Err(record.error("an entry has no status")),
     };
     // Source: Iceberg spec, "Sequence Number Inheritance".
     let inherited = (status == EntryStatus::Added || manifest.sequence_number == 0).then_some(manifest.sequence_number);
@@ -198,7 +195,7 @@ fn partition(file: &Record<'_>, field_ids: &[FieldId]) -> Result<PartitionTuple>
         .iter()
         .map(|id| match record.get(id.get(), "") {
             None => Ok(None),
-            Some((value, _)) => partition_value(value)
+            Some(value) => partition_value(value)
                 .map(Some)
                 .ok_or_else(|| file.error(format!("partition field `{id}` has an unknown type"))),
         })
@@ -206,7 +203,7 @@ fn partition(file: &Record<'_>, field_ids: &[FieldId]) -> Result<PartitionTuple>
     Ok(PartitionTuple(values.into()))
 }
 
-fn partition_value(value: &Value) -> Option<PartitionValue> {
+fn partition_value(value: &Value<'_>) -> Option<PartitionValue> {
     if let Some(value) = long(value) {
         return Some(PartitionValue::Long(value));
     }
@@ -214,12 +211,8 @@ fn partition_value(value: &Value) -> Option<PartitionValue> {
         Value::Boolean(value) => PartitionValue::Boolean(*value),
         Value::Float(value) => PartitionValue::Float(if value.is_nan() { f32::NAN } else { *value }.to_bits()),
         Value::Double(value) => PartitionValue::Double(if value.is_nan() { f64::NAN } else { *value }.to_bits()),
-        Value::String(text) => PartitionValue::String(text.as_str().into()),
-        Value::Uuid(uuid) => PartitionValue::Bytes(uuid.as_bytes().as_slice().into()),
-        Value::Decimal(decimal) => {
-            let bytes = <Vec<u8>>::try_from(decimal).ok()?;
-            PartitionValue::Decimal(unscaled(&bytes)?)
-        }
+        Value::String(text) => PartitionValue::String((*text).into()),
+        Value::Decimal(bytes) => PartitionValue::Decimal(unscaled(bytes)?),
         other => PartitionValue::Bytes(bytes(other)?.into()),
     })
 }
@@ -243,10 +236,7 @@ fn metrics(file: &Record<'_>) -> Result<ColumnMetrics> {
     // A negative count is a broken statistic, not a broken file: it says nothing, so it is left out.
     let counts = |id, name, ids| -> Result<HashMap<FieldId, u64>> {
         let counts = file.map(id, name, ids, long)?;
-        Ok(counts
-            .into_iter()
-            .filter_map(|(id, count)| Some((FieldId::new(id), u64::try_from(count).ok()?)))
-            .collect())
+        Ok(counts.into_iter().filter_map(|(id, count)| Some((FieldId::new(id), u64::try_from(count).ok()?))).collect())
     };
     let bounds = |id, name, ids| -> Result<HashMap<FieldId, Vec<u8>>> {
         Ok(by_field(file.map(id, name, ids, |value| bytes(value).map(<[u8]>::to_vec))?))

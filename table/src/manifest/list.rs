@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::avro::{Record, for_each_record, guarded};
+use super::avro::{Record, for_each_record};
 use crate::Result;
 use crate::ids::{SnapshotId, SpecId};
 
@@ -18,7 +18,7 @@ pub enum ManifestContent {
 /// Values of one partition field over all files of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSummary {
-    /// At least one file has a null.
+    /// At least one file may have a null.
     pub contains_null: bool,
     /// Smallest value, as the spec's binary single-value serialization; `None` if all are null or NaN.
     pub lower_bound: Option<Vec<u8>>,
@@ -61,7 +61,18 @@ pub struct ManifestFile {
 impl ManifestFile {
     /// It may list live files.
     pub fn may_have_live_files(&self) -> bool {
-        self.n_added != Some(0) || self.n_existing != Some(0)
+        self.n_added != Some(0) || self.n_existing != Some(0) || self.claims_nothing()
+    }
+
+    /// It may list files that were added or removed when it was written.
+    pub fn may_have_changes(&self) -> bool {
+        self.n_added != Some(0) || self.n_deleted != Some(0) || self.claims_nothing()
+    }
+
+    /// No writer keeps a manifest without entries, so one that is said to have none is looked at: reading it
+    /// shows whether that is true.
+    fn claims_nothing(&self) -> bool {
+        [self.n_added, self.n_existing, self.n_deleted] == [Some(0); 3]
     }
 
     /// Number of live files, where known.
@@ -75,14 +86,12 @@ impl ManifestFile {
 /// # Errors
 /// [`TableError::Corrupt`](crate::TableError::Corrupt) if `bytes` is no manifest list.
 pub fn parse_manifest_list(bytes: &[u8], path: &str) -> Result<Vec<ManifestFile>> {
-    guarded(path, || {
-        let mut manifests = Vec::new();
-        for_each_record(bytes, path, |index, record| {
-            manifests.push(manifest(index, record)?);
-            Ok(())
-        })?;
-        Ok(manifests)
-    })
+    let mut manifests = Vec::new();
+    for_each_record(bytes, path, |index, record| {
+        manifests.push(manifest(index, record)?);
+        Ok(())
+    })?;
+    Ok(manifests)
 }
 
 fn manifest(index: usize, record: Record<'_>) -> Result<ManifestFile> {
@@ -115,7 +124,7 @@ fn manifest(index: usize, record: Record<'_>) -> Result<ManifestFile> {
 
 fn summary(record: Record<'_>) -> Result<FieldSummary> {
     Ok(FieldSummary {
-        contains_null: record.boolean(509, "contains_null"),
+        contains_null: record.boolean(509, "contains_null").unwrap_or(true),
         lower_bound: record.optional_bytes(510, "lower_bound")?.map(<[u8]>::to_vec),
         upper_bound: record.optional_bytes(511, "upper_bound")?.map(<[u8]>::to_vec),
     })

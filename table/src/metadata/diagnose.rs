@@ -25,15 +25,86 @@ const REQUIRED: [(&str, u64); 13] = [
 const REQUIRED_OF_SNAPSHOT: [(&str, u64); 5] =
     [("snapshot-id", 1), ("timestamp-ms", 1), ("manifest-list", 1), ("sequence-number", 2), ("summary", 2)];
 
+/// What a value is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Integer,
+    Text,
+    Array,
+    Object,
+}
+
+impl Kind {
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Integer => value.is_i64(),
+            Self::Text => value.is_string(),
+            Self::Array => value.is_array(),
+            Self::Object => value.is_object(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Integer => "an integer",
+            Self::Text => "a text",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
+
+const KINDS: [(&str, Kind); 21] = [
+    ("location", Kind::Text),
+    ("table-uuid", Kind::Text),
+    ("last-updated-ms", Kind::Integer),
+    ("last-column-id", Kind::Integer),
+    ("last-sequence-number", Kind::Integer),
+    ("last-partition-id", Kind::Integer),
+    ("current-schema-id", Kind::Integer),
+    ("default-spec-id", Kind::Integer),
+    ("default-sort-order-id", Kind::Integer),
+    ("current-snapshot-id", Kind::Integer),
+    ("next-row-id", Kind::Integer),
+    ("schema", Kind::Object),
+    ("schemas", Kind::Array),
+    ("partition-spec", Kind::Array),
+    ("partition-specs", Kind::Array),
+    ("sort-orders", Kind::Array),
+    ("snapshots", Kind::Array),
+    ("snapshot-log", Kind::Array),
+    ("metadata-log", Kind::Array),
+    ("refs", Kind::Object),
+    ("properties", Kind::Object),
+];
+
+const KINDS_OF_SNAPSHOT: [(&str, Kind); 9] = [
+    ("snapshot-id", Kind::Integer),
+    ("parent-snapshot-id", Kind::Integer),
+    ("sequence-number", Kind::Integer),
+    ("timestamp-ms", Kind::Integer),
+    ("schema-id", Kind::Integer),
+    ("first-row-id", Kind::Integer),
+    ("added-rows", Kind::Integer),
+    ("manifest-list", Kind::Text),
+    ("summary", Kind::Object),
+];
+
 /// One line that names the part which does not fit; `library` is what the library said.
 pub(super) fn explain(root: &Value, version: u64, library: &str) -> String {
     if let Some(key) = missing(root, &REQUIRED, version) {
         return format!("`{key}` is missing in metadata of format version {version}");
     }
+    if let Some((key, kind)) = wrong_kind(root, &KINDS) {
+        return format!("`{key}` is not {}", kind.name());
+    }
     let snapshots = root.get("snapshots").and_then(Value::as_array).into_iter().flatten();
     for (index, snapshot) in snapshots.enumerate() {
         if let Some(key) = missing(snapshot, &REQUIRED_OF_SNAPSHOT, version) {
             return format!("`{key}` is missing in `snapshots`, element {index}");
+        }
+        if let Some((key, kind)) = wrong_kind(snapshot, &KINDS_OF_SNAPSHOT) {
+            return format!("`{key}` is not {}, in `snapshots`, element {index}", kind.name());
         }
     }
     let parts = [
@@ -50,11 +121,16 @@ pub(super) fn explain(root: &Value, version: u64, library: &str) -> String {
     if library.contains("untagged") {
         return format!("a value in metadata of format version {version} has the wrong type");
     }
-    library.to_owned()
+    // The kind of error is the library's own business.
+    library.split_once(" => ").map_or(library, |(_, cause)| cause).to_owned()
 }
 
 fn missing(object: &Value, required: &[(&'static str, u64)], version: u64) -> Option<&'static str> {
     required.iter().find(|(key, since)| *since <= version && object.get(key).is_none()).map(|(key, _)| *key)
+}
+
+fn wrong_kind(object: &Value, kinds: &[(&'static str, Kind)]) -> Option<(&'static str, Kind)> {
+    kinds.iter().find(|(key, kind)| object.get(key).is_some_and(|value| !kind.fits(value))).copied()
 }
 
 /// The first part under `key` that is no `T`: the value itself, or each of an array or a map of them.

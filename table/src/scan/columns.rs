@@ -46,8 +46,7 @@ impl FileColumns {
     /// of the top-level columns, as in Iceberg's Java library.
     pub(super) fn new(schema: &ArrowSchema, name_mapping: Option<&NameMapping>, content: FileContent) -> Self {
         let mut next_leaf = 0;
-        let mut columns: Vec<_> =
-            schema.fields().iter().map(|field| FileColumn::new(field, &mut next_leaf)).collect();
+        let mut columns: Vec<_> = schema.fields().iter().map(|field| FileColumn::new(field, &mut next_leaf)).collect();
         if columns.iter().any(FileColumn::has_ids) {
             return Self { columns, by_position: false };
         }

@@ -82,7 +82,11 @@ fn partition_value(target: &Target, table: &Table, file: &FileEntry) -> Result<O
     let value = file.partition.0.get(index).ok_or_else(|| {
         TableError::corrupt(
             &*file.path,
-            format!("its partition has `{}` values, its partition spec `{}` more", file.partition.0.len(), file.spec_id),
+            format!(
+                "its partition has `{}` values, its partition spec `{}` more",
+                file.partition.0.len(),
+                file.spec_id
+            ),
         )
     })?;
     match value {
@@ -102,9 +106,9 @@ fn misfit(target: &Target, what: &str, path: &str) -> TableError {
 /// A default as an array of one row.
 fn literal(target: &Target, default: &Literal, path: &str) -> Result<ArrayRef> {
     match (&target.kind, default) {
-        (TargetKind::Primitive(primitive), Literal::Primitive(value)) => {
-            plain_value(value).and_then(|value| one_row(primitive, &value)).ok_or_else(|| misfit(target, "default", path))
-        }
+        (TargetKind::Primitive(primitive), Literal::Primitive(value)) => plain_value(value)
+            .and_then(|value| one_row(primitive, &value))
+            .ok_or_else(|| misfit(target, "default", path)),
         // A struct's default is an empty struct; its fields have defaults of their own.
         (TargetKind::Struct(children), Literal::Struct(_)) => {
             let arrays = children.iter().map(|child| match &child.initial_default {

@@ -75,8 +75,7 @@ impl Conversion {
             Self::Relabel => relabel(array, to),
             Self::Precision => {
                 let DataType::Decimal128(precision, scale) = to else { return Err(mismatch(array, to)) };
-                let decimals =
-                    array.as_primitive_opt::<Decimal128Type>().ok_or_else(|| mismatch(array, to))?.clone();
+                let decimals = array.as_primitive_opt::<Decimal128Type>().ok_or_else(|| mismatch(array, to))?.clone();
                 let narrower = matches!(array.data_type(), DataType::Decimal128(from, _) if from > precision);
                 if narrower {
                     decimals.validate_decimal_precision(*precision)?;
@@ -130,7 +129,8 @@ fn scale(array: &ArrayRef, to: &DataType, step: impl Fn(i64) -> Option<i64>) -> 
     {
         array.try_unary::<_, Int64Type, ArrowError>(|value| {
             let value = i64::from(value);
-            step(value).ok_or_else(|| ArrowError::ArithmeticOverflow(format!("`{value}` is out of range of its new unit")))
+            step(value)
+                .ok_or_else(|| ArrowError::ArithmeticOverflow(format!("`{value}` is out of range of its new unit")))
         })
     }
     let scaled = if let Some(array) = array.as_primitive_opt::<Date32Type>() {

@@ -18,7 +18,7 @@ use super::resolve::{Plan, Resolver};
 use super::stream::BatchStream;
 use super::{KeyRanges, Projection, RowGroupSpan, RowSelect, prune, thrift};
 use crate::file::{FileEntry, FileFormat};
-use crate::pool::on_pool;
+use crate::pool::{on_pool, panic_message};
 use crate::table::Table;
 use crate::{Result, TableError};
 
@@ -148,21 +148,13 @@ impl Inner {
         &self.spans
     }
 
-    pub(super) fn columns(&self) -> &FileColumns {
-        &self.columns
-    }
-
     pub(super) fn row_group(&self, index: usize) -> Result<&RowGroupMetaData> {
         let row_group = self.metadata.row_groups().get(index);
         row_group.ok_or_else(|| TableError::internal(format!("row group `{index}` of `{}`", self.file.path)))
     }
 
     /// How the parquet crate is to decode the leaves of a plan.
-    pub(super) fn decoder_metadata(
-        &self,
-        plan: &Plan,
-        metadata: Arc<ParquetMetaData>,
-    ) -> Result<ArrowReaderMetadata> {
+    pub(super) fn decoder_metadata(&self, plan: &Plan, metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata> {
         let mut options = options();
         if !plan.int96_micros.is_empty() {
             let mut leaf = 0;
@@ -244,12 +236,7 @@ impl Inner {
 /// Runs library code on bytes that nobody vouches for: a panic there means that the file is damaged.
 pub(super) fn guarded<T>(path: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        let message = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        Err(TableError::corrupt(path, format!("the decoder gave up: {message}")))
+        Err(TableError::corrupt(path, format!("the decoder gave up: {}", panic_message(payload.as_ref()))))
     })
 }
 

@@ -331,14 +331,12 @@ fn arrow_type(primitive: &PrimitiveType, path: &str) -> Result<DataType> {
         PrimitiveType::Long => DataType::Int64,
         PrimitiveType::Float => DataType::Float32,
         PrimitiveType::Double => DataType::Float64,
-        PrimitiveType::Decimal { precision, scale } => {
-            match (u8::try_from(*precision), i8::try_from(*scale)) {
-                (Ok(precision @ 1..=38), Ok(scale)) if i32::from(scale) <= i32::from(precision) => {
-                    DataType::Decimal128(precision, scale)
-                }
-                _ => return Err(unsupported("a decimal has 1 to 38 digits, and a scale of at most as many")),
+        PrimitiveType::Decimal { precision, scale } => match (u8::try_from(*precision), i8::try_from(*scale)) {
+            (Ok(precision @ 1..=38), Ok(scale)) if i32::from(scale) <= i32::from(precision) => {
+                DataType::Decimal128(precision, scale)
             }
-        }
+            _ => return Err(unsupported("a decimal has 1 to 38 digits, and a scale of at most as many")),
+        },
         PrimitiveType::Date => DataType::Date32,
         PrimitiveType::Time => DataType::Time64(TimeUnit::Microsecond),
         PrimitiveType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),

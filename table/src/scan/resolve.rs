@@ -161,9 +161,7 @@ impl Resolver<'_> {
     }
 
     fn column(&self, column: &Column, leaves: &[bool]) -> Result<ColumnPlan> {
-        let constant = |target: &Target| {
-            constant::of_missing(target, self.table, self.file).map(ColumnPlan::Constant)
-        };
+        let constant = |target: &Target| constant::of_missing(target, self.table, self.file).map(ColumnPlan::Constant);
         match column {
             Column::Field(target) => match self.columns.find(target.id).filter(|_| target.is_stored()) {
                 Some((index, found)) => Ok(ColumnPlan::Decoded {

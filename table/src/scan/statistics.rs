@@ -108,8 +108,7 @@ fn bounds(
     conversion: Conversion,
 ) -> Option<(Option<Value>, Option<Value>)> {
     // Old writers compared bytes as signed numbers, and unsigned numbers too.
-    let is_signed_number =
-        matches!(statistics, Statistics::Boolean(_) | Statistics::Int32(_) | Statistics::Int64(_));
+    let is_signed_number = matches!(statistics, Statistics::Boolean(_) | Statistics::Int32(_) | Statistics::Int64(_));
     let is_unsigned = matches!(stored, DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64);
     if is_unsigned || (statistics.is_min_max_deprecated() && !is_signed_number) {
         return None;

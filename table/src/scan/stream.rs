@@ -29,6 +29,11 @@ const SKIP_BYTES_MIN: u64 = 256 * 1024;
 /// The decoder asks once for each row group. More often than this it would ask forever.
 const REQUESTS_MAX: u32 = 16;
 
+/// A visit to the pool decodes batches until there are this many, or of this size together: changing threads
+/// costs as much as decoding some thousand values.
+const VISIT_BATCHES: usize = 4;
+const VISIT_BYTES: usize = 4 * 1024 * 1024;
+
 /// By how much batches shrink when one did not fit into 32-bit offsets.
 const SHRINK: usize = 8;
 
@@ -95,6 +100,8 @@ struct Reading {
     /// What is to be read of the row group at hand.
     parts: VecDeque<Part>,
     current: Option<Current>,
+    /// Decoded ahead.
+    ready: VecDeque<PositionedBatch>,
 }
 
 /// What every decoder of a read is made of.
@@ -126,7 +133,8 @@ struct Current {
 
 /// What a decoder did.
 enum Step {
-    Batch(PositionedBatch),
+    /// Gave a batch; there may be more.
+    Batch,
     Needs(Vec<Range<u64>>),
     Finished,
     /// The batch did not fit into 32-bit offsets.
@@ -156,6 +164,7 @@ impl Reading {
             positions: select.positions,
             parts: VecDeque::new(),
             current: None,
+            ready: VecDeque::new(),
             batch_rows,
             row_groups,
             file,
@@ -164,36 +173,29 @@ impl Reading {
 
     async fn next(&mut self) -> Result<Option<PositionedBatch>> {
         loop {
-            let Some(current) = self.current.take() else {
-                if let Some(part) = self.parts.pop_front() {
-                    self.current = Some(self.start(part).await?);
-                } else if let Some(row_group) = self.row_groups.pop_front() {
-                    self.split(row_group).await?;
-                } else {
-                    return Ok(None);
-                }
-                continue;
-            };
-            let (transform, path) = (self.transform.clone(), self.file.file.path.clone());
-            let (current, step) = on_pool(move || {
-                let mut current = current;
-                let step = guarded(&path, || current.step(&transform, &path));
-                (current, step)
-            })
-            .await?;
-            if let Some(batch) = self.take(current, step).await? {
+            if let Some(batch) = self.ready.pop_front() {
                 return Ok(Some(batch));
+            }
+            if let Some(current) = self.current.take() {
+                let (transform, path) = (self.transform.clone(), self.file.file.path.clone());
+                let visit = on_pool(move || guarded(&path, || current.visit(&transform, &path)));
+                let (current, batches, step) = visit.await??;
+                self.ready.extend(batches);
+                self.follow(current, step).await?;
+            } else if let Some(part) = self.parts.pop_front() {
+                self.current = Some(self.start(part).await?);
+            } else if let Some(row_group) = self.row_groups.pop_front() {
+                self.split(row_group).await?;
+            } else {
+                return Ok(None);
             }
         }
     }
 
-    /// Does what a step asks for. Returns its batch.
-    async fn take(&mut self, mut current: Current, step: Result<Step>) -> Result<Option<PositionedBatch>> {
-        match step? {
-            Step::Batch(batch) => {
-                self.current = Some(current);
-                return Ok(Some(batch));
-            }
+    /// Does what the last step of a visit asks for.
+    async fn follow(&mut self, mut current: Current, step: Step) -> Result<()> {
+        match step {
+            Step::Batch => self.current = Some(current),
             Step::Needs(ranges) => {
                 current.n_requests += 1;
                 if current.n_requests > REQUESTS_MAX {
@@ -218,7 +220,7 @@ impl Reading {
                 self.parts.push_front(Part { batch_rows, ..current.part });
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Decides which rows of a row group are read, and in how many parts.
@@ -283,13 +285,27 @@ impl Reading {
 }
 
 impl Current {
-    fn step(&mut self, transform: &Transform, path: &str) -> Result<Step> {
+    /// Decodes some batches. Also returns how the last step ended.
+    fn visit(mut self, transform: &Transform, path: &str) -> Result<(Self, Vec<PositionedBatch>, Step)> {
+        let mut batches = Vec::with_capacity(VISIT_BATCHES);
+        let mut n_bytes = 0;
+        loop {
+            let step = self.step(transform, path, &mut batches)?;
+            n_bytes += batches.last().map_or(0, |batch| batch.batch.get_array_memory_size());
+            if !matches!(step, Step::Batch) || batches.len() >= VISIT_BATCHES || n_bytes >= VISIT_BYTES {
+                return Ok((self, batches, step));
+            }
+        }
+    }
+
+    fn step(&mut self, transform: &Transform, path: &str, batches: &mut Vec<PositionedBatch>) -> Result<Step> {
         let Some(decoder) = &mut self.decoder else {
             if self.part.rows.is_empty() {
                 return Ok(Step::Finished);
             }
             let positions = self.part.rows.take(self.part.batch_rows);
-            return transform.batch(&[], positions).map(Step::Batch);
+            batches.push(transform.batch(&[], positions)?);
+            return Ok(Step::Batch);
         };
         let decoded = guarded(path, || decoder.try_decode().map_err(|error| TableError::corrupt(path, error)));
         match decoded {
@@ -302,7 +318,8 @@ impl Current {
                     return Err(TableError::corrupt(path, detail));
                 }
                 let positions = self.part.rows.take(n_rows);
-                transform.batch(batch.columns(), positions).map(Step::Batch)
+                batches.push(transform.batch(batch.columns(), positions)?);
+                Ok(Step::Batch)
             }
             Err(TableError::Corrupt { detail, .. }) if is_overflow(&detail) && self.part.batch_rows > 1 => {
                 Ok(Step::TooLarge)

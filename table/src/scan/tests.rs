@@ -21,9 +21,7 @@ use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
 use super::{FileReader, PositionedBatch, Projection, RowSelect};
-use crate::file::{
-    ColumnMetrics, EntryOrder, FileContent, FileEntry, FileFormat, PartitionTuple, PartitionValue,
-};
+use crate::file::{ColumnMetrics, EntryOrder, FileContent, FileEntry, FileFormat, PartitionTuple, PartitionValue};
 use crate::ids::{DataSequenceNumber, FieldId, SnapshotId, SpecId};
 use crate::storage::Storage;
 use crate::table::Table;

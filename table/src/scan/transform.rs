@@ -175,12 +175,7 @@ fn struct_array(children: &[Child], fields: &Fields, decoded: &StructArray) -> A
     StructArray::try_new_with_length(fields.clone(), arrays, decoded.nulls().cloned(), n_rows)
 }
 
-fn map_entries(
-    key: &Source,
-    value: &Source,
-    entries_field: &Field,
-    decoded: &StructArray,
-) -> ArrowResult<StructArray> {
+fn map_entries(key: &Source, value: &Source, entries_field: &Field, decoded: &StructArray) -> ArrowResult<StructArray> {
     match (entries_field.data_type(), decoded.columns()) {
         (DataType::Struct(fields), [keys, values]) => {
             let arrays = vec![key.apply(keys)?, value.apply(values)?];

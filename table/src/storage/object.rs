@@ -8,6 +8,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::{PathMap, StorageCounters, normalize};
+use crate::error::one_line;
 use crate::{Result, TableError};
 
 pub(super) const SCHEME_FILE: &str = "file";
@@ -51,7 +52,7 @@ pub(super) fn place(
     path: &str,
 ) -> Result<Place> {
     let mapped = path_map.apply(path);
-    let shown = if mapped == path { path.to_owned() } else { format!("{path} (mapped to {mapped})") };
+    let shown = one_line(&if mapped == path { path.to_owned() } else { format!("{path} (mapped to {mapped})") });
     let normal = normalize(&mapped);
     let (scheme, rest) = match scheme_of(normal) {
         Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),

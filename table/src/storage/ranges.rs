@@ -60,7 +60,7 @@ pub(super) fn slice(ranges: &[Range<u64>], fetches: &[Range<u64>], fetched: &[By
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init)]
+    #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::single_range_in_vec_init)]
     use super::*;
 
     fn limits(gap_bytes_max: u64, request_bytes_max: u64) -> RangeLimits {

@@ -93,7 +93,9 @@ impl RandomTable {
         }
         let data_sequence = match self.compaction {
             _ if self.table.version() == 1 => None,
-            Compaction::Off | Compaction::Sound => Some(self.upkeep.random_range(pending.highest..=pending.planned_at.max(pending.highest))),
+            Compaction::Off | Compaction::Sound => {
+                Some(self.upkeep.random_range(pending.highest..=pending.planned_at.max(pending.highest)))
+            }
             Compaction::Min => Some(pending.lowest),
             Compaction::New => None,
         };
@@ -135,13 +137,7 @@ impl RandomTable {
     fn rows_in_present_schema(&self, pending: &Pending) -> Vec<TaggedRow> {
         let planned: BTreeSet<u64> = pending.rows.iter().map(|row| row.tag).collect();
         let rows = self.input_rows(pending, self.table.schema()).into_iter();
-        rows.filter(|instance| planned.contains(&instance.tag))
-            .map(|instance| TaggedRow {
-                tag: instance.tag,
-                row: instance.row,
-                lineage: (instance.row_id, instance.updated),
-            })
-            .collect()
+        rows.filter(|instance| planned.contains(&instance.tag)).map(|instance| self.rewritten(instance)).collect()
     }
 
     /// Values of dropped columns, by row name, that equality deletes may compare still: a rewritten file without
@@ -206,10 +202,16 @@ impl RandomTable {
             }
         }
         // A vector that is there already says all: position deletes beside it do not count.
-        let with_vector: BTreeSet<String> = self.head().unwrap().files.iter().filter_map(|listed| match listed.file.as_ref() {
-            File::Vector(vector) => Some(vector.data_file.clone()),
-            _ => None,
-        }).collect();
+        let with_vector: BTreeSet<String> = self
+            .head()
+            .unwrap()
+            .files
+            .iter()
+            .filter_map(|listed| match listed.file.as_ref() {
+                File::Vector(vector) => Some(vector.data_file.clone()),
+                _ => None,
+            })
+            .collect();
         let live: BTreeSet<String> = self.data_files().iter().map(|(_, file)| file.path.clone()).collect();
         targets.retain(|path, _| live.contains(path) && !with_vector.contains(path));
         // Deletes of undeleted or foreign scope must not start to apply.
@@ -231,10 +233,8 @@ impl RandomTable {
 
     /// Positions of live files whose rows are not live.
     fn dead_positions(&self, snapshot: &Snapshot) -> BTreeMap<String, BTreeSet<usize>> {
-        let mut dead: BTreeMap<String, BTreeSet<usize>> = snapshot
-            .data_files()
-            .map(|(_, file)| (file.path.clone(), (0..file.rows.len()).collect()))
-            .collect();
+        let mut dead: BTreeMap<String, BTreeSet<usize>> =
+            snapshot.data_files().map(|(_, file)| (file.path.clone(), (0..file.rows.len()).collect())).collect();
         for instance in self.table.history().live(snapshot, self.table.schema()) {
             dead.get_mut(&instance.path).unwrap().remove(&instance.position);
         }

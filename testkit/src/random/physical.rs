@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 
 use super::RandomTable;
 use crate::encode::FileLayout;
-use crate::model::{DataFile, File, Lineage, Listed};
+use crate::model::{DataFile, File, Instance, Lineage, Listed};
 use crate::schema::TableSchema;
 use crate::stored::StoredFile;
 use crate::table::{Commit, DataSpec, EqualitySpec, ManifestLayout, PositionSpec};
@@ -211,8 +211,14 @@ impl RandomTable {
         let layout = self.layout();
         let with_bounds = self.physical.random_bool(0.6);
         let spec_id = Some(spec_id);
-        let file =
-            self.table.write_positions(PositionSpec { positions, spec_id, partition, file_scoped, with_bounds, layout });
+        let file = self.table.write_positions(PositionSpec {
+            positions,
+            spec_id,
+            partition,
+            file_scoped,
+            with_bounds,
+            layout,
+        });
         commit.add(file);
     }
 
@@ -319,12 +325,13 @@ impl RandomTable {
     /// Rows of a data file as they are now, for writing them again. Lineage is kept in v3 tables.
     pub(super) fn live_rows_of(&self, paths: &BTreeSet<String>) -> Vec<TaggedRow> {
         let rows = self.live().into_iter().filter(|instance| paths.contains(&instance.path));
-        rows.map(|instance| TaggedRow {
-            tag: instance.tag,
-            row: instance.row,
-            lineage: (instance.row_id, instance.updated),
-        })
-        .collect()
+        rows.map(|instance| self.rewritten(instance)).collect()
+    }
+
+    /// A row as a rewrite of its file has it.
+    pub(super) fn rewritten(&self, instance: Instance) -> TaggedRow {
+        let lineage = if self.table.version() > 2 { (instance.row_id, Some(instance.updated)) } else { (None, None) };
+        TaggedRow { tag: instance.tag, row: instance.row, lineage }
     }
 
     pub(super) fn data_files(&self) -> Vec<(&Listed, &DataFile)> {

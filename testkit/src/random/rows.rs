@@ -146,7 +146,9 @@ pub(super) fn value(rng: &mut SmallRng, kind: ColumnType) -> Value {
             Value::double([f64::NAN, -0.0, 0.0, 1.5][usize::try_from(number).unwrap()])
         }
         ColumnType::Decimal(_, _) => Value::Decimal(i128::from(number) * 111 - 100),
-        ColumnType::String => Value::from(["", "a", "a rather long string 1", "a rather long string 2"][usize::try_from(number).unwrap()]),
+        ColumnType::String => {
+            Value::from(["", "a", "a rather long string 1", "a rather long string 2"][usize::try_from(number).unwrap()])
+        }
         ColumnType::Timestamp => Value::Long(number * 1_000_001),
         ColumnType::Binary => Value::Bytes(number.to_be_bytes().to_vec()),
         ColumnType::Int | ColumnType::Long | ColumnType::Date => Value::Long(number),

@@ -456,7 +456,8 @@ impl RandomTable {
             }
         }
         let fields = choices.choose(&mut self.logic).unwrap().clone();
-        let borrowed: Vec<(&str, Transform)> = fields.iter().map(|(name, transform)| (name.as_str(), *transform)).collect();
+        let borrowed: Vec<(&str, Transform)> =
+            fields.iter().map(|(name, transform)| (name.as_str(), *transform)).collect();
         let id = self.table.partition_by(&borrowed);
         self.note(format!("partition spec {id}: {fields:?}"));
     }

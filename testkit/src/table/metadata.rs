@@ -10,8 +10,14 @@ use super::{FIRST_COMMIT_MS, MAIN, TestTable};
 impl TestTable {
     /// The metadata as it stands, as JSON.
     pub fn metadata_json(&self) -> Json {
-        let snapshots: Vec<&Json> =
-            self.snapshots_json.iter().filter(|(id, _)| self.is_kept(**id)).map(|(_, json)| json).collect();
+        let kept = self.snapshots_json.iter().filter(|(id, _)| self.is_kept(**id));
+        let mut snapshots: Vec<Json> = kept.map(|(_, json)| json.clone()).collect();
+        if self.version > 1 {
+            // Snapshots from before an upgrade have number 0. The metadata library wants it written down.
+            for snapshot in snapshots.iter_mut().filter(|snapshot| snapshot.get("sequence-number").is_none()) {
+                snapshot["sequence-number"] = json!(0);
+            }
+        }
         let schemas: Vec<Json> = self.history.schemas.values().map(|schema| schema.to_json()).collect();
         let specs: Vec<Json> = self.history.specs.values().map(|spec| spec.to_json()).collect();
         let mut metadata = json!({
@@ -58,7 +64,9 @@ impl TestTable {
 
     /// The table at its present state.
     pub fn table(&self) -> Table {
-        let metadata: TableMetadata = serde_json::from_value(self.metadata_json()).unwrap();
+        let json = self.metadata_json();
+        let metadata: TableMetadata =
+            serde_json::from_value(json.clone()).unwrap_or_else(|error| panic!("{error} in metadata {json}"));
         let location = format!("{}/metadata/v{}.metadata.json", self.location, self.n_commits);
         Table::new("test", metadata, location, self.storage.clone(), Default::default()).unwrap()
     }

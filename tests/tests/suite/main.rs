@@ -5,11 +5,16 @@
     clippy::panic,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
+    clippy::disallowed_methods,
     unreachable_pub,
     reason = "a test may stop at what it does not expect"
 )]
 
+mod bad_input;
+mod built;
 mod canonical;
+mod cases;
 mod fixtures;
+mod properties;
 mod read;
 mod report;

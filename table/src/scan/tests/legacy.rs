@@ -59,7 +59,13 @@ fn write_one(column: &mut SerializedColumnWriter<'_>, physical: PhysicalType, va
 #[rstest]
 #[case::millis("int64 c (TIMESTAMP_MILLIS)", PhysicalType::INT64, -1, PrimitiveType::Timestamptz, "1969-12-31T23:59:59.999Z")]
 #[case::nanos("int64 c (TIMESTAMP(NANOS,false))", PhysicalType::INT64, -1, PrimitiveType::Timestamp, "1969-12-31T23:59:59.999999")]
-#[case::micros_as_nanos("int64 c (TIMESTAMP(MICROS,true))", PhysicalType::INT64, 1, PrimitiveType::TimestamptzNs, "1970-01-01T00:00:00.000001Z")]
+#[case::micros_as_nanos(
+    "int64 c (TIMESTAMP(MICROS,true))",
+    PhysicalType::INT64,
+    1,
+    PrimitiveType::TimestamptzNs,
+    "1970-01-01T00:00:00.000001Z"
+)]
 #[case::time_millis("int32 c (TIME_MILLIS)", PhysicalType::INT32, 1001, PrimitiveType::Time, "00:00:01.001")]
 #[case::time_nanos("int64 c (TIME(NANOS,true))", PhysicalType::INT64, 1999, PrimitiveType::Time, "00:00:00.000001")]
 #[case::decimal_in_int32("int32 c (DECIMAL(9,2))", PhysicalType::INT32, -105, decimal(), "-1.05")]

@@ -77,7 +77,8 @@ async fn a_missing_column_takes_its_initial_default_then_null() {
 
 #[tokio::test]
 async fn an_empty_struct_as_default_takes_the_defaults_of_its_fields() {
-    let child = NestedField::optional(4, "x", Type::Primitive(PrimitiveType::Int)).with_initial_default(Literal::int(7));
+    let child =
+        NestedField::optional(4, "x", Type::Primitive(PrimitiveType::Int)).with_initial_default(Literal::int(7));
     let fields = Type::Struct(StructType::new(vec![child.into(), optional(5, "y", PrimitiveType::Int)]));
     let empty = Literal::Struct(Struct::from_iter([None, None]));
     let field = NestedField::optional(3, "s", fields).with_initial_default(empty);
@@ -183,8 +184,10 @@ async fn position_deletes_without_ids_are_read_by_name() {
     ])
     .schema(vec![a()]);
     file.entry.content = FileContent::PositionDeletes;
-    let fields =
-        [optional(2_147_483_546, "file_path", PrimitiveType::String), optional(2_147_483_545, "pos", PrimitiveType::Long)];
+    let fields = [
+        optional(2_147_483_546, "file_path", PrimitiveType::String),
+        optional(2_147_483_545, "pos", PrimitiveType::Long),
+    ];
     let projection = Projection::new(&fields, &Default::default()).unwrap();
     assert_eq!(file.rows_of(&projection).await.unwrap(), ["f | 3"]);
 }

@@ -41,10 +41,7 @@ async fn children_are_found_by_id_when_added_dropped_renamed_moved_and_promoted(
         optional(3, "renamed", PrimitiveType::String),
         optional(2, "a", PrimitiveType::Long),
     ]);
-    assert_eq!(
-        file.rows().await.unwrap(),
-        ["{added: -, renamed: x, a: 1}", "-", "{added: -, renamed: -, a: -}"]
-    );
+    assert_eq!(file.rows().await.unwrap(), ["{added: -, renamed: x, a: 1}", "-", "{added: -, renamed: -, a: -}"]);
 }
 
 #[tokio::test]
@@ -148,7 +145,8 @@ async fn a_struct_that_holds_but_a_map_shows_where_it_is_null() {
 #[tokio::test]
 async fn one_kind_of_nesting_does_not_become_another() {
     let array = structs();
-    let list = Type::List(ListType::new(NestedField::list_element(2, Type::Primitive(PrimitiveType::Int), false).into()));
+    let list =
+        Type::List(ListType::new(NestedField::list_element(2, Type::Primitive(PrimitiveType::Int), false).into()));
     let file = TestFile::of(vec![(id(1, "s", array.data_type().clone()), Arc::new(array))])
         .schema(vec![NestedField::optional(1, "s", list).into()]);
     assert!(file.error().await.contains("cannot become"));

@@ -6,7 +6,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray,
     TimestampMicrosecondArray,
 };
-use iceberg::spec::{NestedField, PrimitiveType, Literal, Type};
+use iceberg::spec::{Literal, NestedField, PrimitiveType, Type};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use rstest::rstest;
 
@@ -106,7 +106,13 @@ async fn without_statistics_all_row_groups_are_kept() {
 
 #[tokio::test]
 async fn bloom_filters_exclude_keys_within_the_bounds() {
-    let properties = || WriterProperties::builder().set_bloom_filter_enabled(true).set_bloom_filter_ndv(1000).build();
+    let properties = || {
+        WriterProperties::builder()
+            .set_bloom_filter_enabled(true)
+            .set_bloom_filter_ndv(2000)
+            .set_bloom_filter_fpp(0.001)
+            .build()
+    };
     let even: Vec<_> = (0..2000).map(|n| Some(n * 2)).collect();
     let odd: Vec<_> = (0..2000).map(|n| Some(n * 2 + 1)).collect();
     let file = file(vec![longs(even.clone()), longs(odd)], properties(), PrimitiveType::Long);
@@ -132,7 +138,8 @@ async fn all_columns_of_one_key_must_fit() {
     };
     let row_group = |first: Vec<i64>, second: Vec<i64>| batch(vec![column(1, first), column(2, second)]);
     let batches = [row_group(vec![1, 2], vec![10, 20]), row_group(vec![3, 4], vec![30, 40])];
-    let default = NestedField::optional(3, "d", Type::Primitive(PrimitiveType::Long)).with_initial_default(Literal::long(7));
+    let default =
+        NestedField::optional(3, "d", Type::Primitive(PrimitiveType::Long)).with_initial_default(Literal::long(7));
     let file = TestFile::new(write(&batches, WriterProperties::new()), 4).schema(vec![
         optional(1, "a", PrimitiveType::Long),
         optional(2, "b", PrimitiveType::Long),

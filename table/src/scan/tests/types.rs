@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow_array::Array;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array,
     Float64Array, Int32Array, Int64Array, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
     TimestampNanosecondArray,
 };
-use arrow_array::Array;
 use arrow_schema::DataType;
 use iceberg::spec::PrimitiveType;
 use rstest::rstest;
@@ -53,10 +53,14 @@ async fn every_primitive_type_comes_back_as_it_was_written() {
     let columns = columns();
     let ids = 1..;
     let file = TestFile::of(
-        ids.clone().zip(&columns).map(|(n, (_, array))| (id(n, "c", array.data_type().clone()), array.clone())).collect(),
+        ids.clone()
+            .zip(&columns)
+            .map(|(n, (_, array))| (id(n, "c", array.data_type().clone()), array.clone()))
+            .collect(),
     );
-    let file =
-        file.schema(ids.zip(&columns).map(|(n, (primitive, _))| optional(n, &format!("c{n}"), primitive.clone())).collect());
+    let file = file.schema(
+        ids.zip(&columns).map(|(n, (primitive, _))| optional(n, &format!("c{n}"), primitive.clone())).collect(),
+    );
     let reader = file.open().await.unwrap();
     let batches = super::read(&reader, &file.projection().unwrap(), super::RowSelect::default(), 100).await.unwrap();
     assert_eq!(batches.len(), 1);
@@ -130,7 +134,10 @@ async fn a_column_that_does_not_fit_is_an_error(
 #[tokio::test]
 async fn a_schema_in_arrows_own_form_does_not_change_types() {
     let large = arrow_array::LargeStringArray::from(vec!["a"]);
-    let file = TestFile::of(vec![(id(1, "c", DataType::LargeUtf8), Arc::new(large))])
-        .schema(vec![optional(1, "c", PrimitiveType::String)]);
+    let file = TestFile::of(vec![(id(1, "c", DataType::LargeUtf8), Arc::new(large))]).schema(vec![optional(
+        1,
+        "c",
+        PrimitiveType::String,
+    )]);
     assert_eq!(file.rows().await.unwrap(), ["a"]);
 }

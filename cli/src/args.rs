@@ -1,0 +1,282 @@
+//! The command line: what can be asked, and how its values are written.
+
+mod values;
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use frazil_reader::{
+    At, ChangelogOperation, DuplicateKeys, From, MAIN_BRANCH, OnReplaceMismatch, ReplaceCheck, SchemaMode, To,
+};
+
+use self::values::{NameList, parse_at, parse_from, parse_names, parse_schema, parse_size, parse_to};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const TABLE_HELP: &str = "\
+TABLE is the path or URI of a table's folder or of a metadata file, or `namespace.table` in the catalog that \
+--catalog-uri names. What contains a `/` or exists on disk is a path.";
+
+/// Reads the changes of Apache Iceberg tables.
+#[derive(Debug, Parser)]
+#[command(
+    name = "frazil",
+    version,
+    styles = STYLES,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated\n\n\
+                  Examples:\n  frazil demo\n  frazil read warehouse/db/orders --from earliest"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// Catalog database: sqlite:///PATH, jdbc:sqlite:PATH or the path of an SQLite file
+    #[arg(long, global = true, value_name = "URI", help_heading = "Global options")]
+    pub(crate) catalog_uri: Option<String>,
+    /// Name of the catalog within that database, if it holds several
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub(crate) catalog: Option<String>,
+    /// Memory that delete sets, before images and decoded batches may take, such as 512MB or 1GB
+    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size, help_heading = "Global options")]
+    pub(crate) memory_limit: Option<u64>,
+    /// Results and errors as JSON
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// More of what happens to standard error; twice for details
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    pub(crate) verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Changes or rows of a table, to standard output or a file
+    #[command(after_help = concat!(
+        "Examples:\n",
+        "  frazil read warehouse/db/orders --from snapshot:4006482730745388459\n",
+        "  frazil read db.orders --catalog-uri sqlite:///tmp/catalog.db --mode rows --columns id,amount\n",
+        "  frazil read warehouse/db/orders --format arrow -o changes.arrows"
+    ))]
+    Read(Box<ReadArgs>),
+    /// Schema, snapshots, branches, and files of a table
+    #[command(after_help = "Example:\n  frazil inspect warehouse/db/orders --json")]
+    Inspect(InspectArgs),
+    /// Shows the changes of a table that Flink upserts into, which ships with this program, and checks them
+    #[command(after_help = "Example:\n  frazil demo")]
+    Demo,
+    /// Shell completions, to standard output
+    #[command(after_help = "Example:\n  frazil completions bash > ~/.local/share/bash-completion/completions/frazil")]
+    Completions {
+        /// Shell to complete in
+        shell: Shell,
+    },
+}
+
+/// Which table, and where its files are now.
+#[derive(Debug, Args)]
+pub(crate) struct TableArgs {
+    /// Path or URI of a table's folder or metadata file, or namespace.table
+    #[arg(long_help = TABLE_HELP)]
+    pub(crate) table: String,
+    /// Replaces a prefix of every path in metadata, for tables that were copied or mounted elsewhere (repeatable)
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) path_map: Vec<String>,
+}
+
+/// `frazil read`
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
+    /// What to deliver
+    #[arg(long, value_enum, default_value_t = ModeArg::Changelog)]
+    pub(crate) mode: ModeArg,
+    /// First snapshot of the changes [default: earliest]
+    ///
+    /// earliest, latest (only changes after the head), full (all rows at the end), snapshot:ID (inclusive),
+    /// after:ID (exclusive), timestamp:RFC3339 (the first commit at or after it), tag:NAME (exclusive)
+    #[arg(long, value_name = "START", value_parser = parse_from)]
+    pub(crate) from: Option<From>,
+    /// Last snapshot of the changes, inclusive [default: latest]
+    ///
+    /// latest, snapshot:ID, timestamp:RFC3339 (the last commit at or before it)
+    #[arg(long, value_name = "END", value_parser = parse_to)]
+    pub(crate) to: Option<To>,
+    /// State of the table for --mode rows [default: latest]
+    ///
+    /// latest, snapshot:ID, timestamp:RFC3339 (the last commit at or before it), tag:NAME
+    #[arg(long, value_name = "STATE", value_parser = parse_at)]
+    pub(crate) at: Option<At>,
+    /// Key columns, by which removals and additions become updates
+    ///
+    /// Without it, the table's identifier fields, else the columns of its equality deletes.
+    #[arg(long, value_name = "COLUMNS", value_parser = parse_names)]
+    pub(crate) key: Option<NameList>,
+    /// Columns to show, in this order; dotted names reach into structs, and "a,b" in quotes is one name
+    #[arg(long, value_name = "COLUMNS", value_parser = parse_names)]
+    pub(crate) columns: Option<NameList>,
+    /// Kinds of changes to leave out
+    #[arg(long, value_name = "KINDS", value_enum, value_delimiter = ',', ignore_case = true)]
+    pub(crate) drop_kinds: Vec<KindArg>,
+    /// Branch whose history is read
+    #[arg(long, value_name = "NAME", default_value = MAIN_BRANCH)]
+    pub(crate) branch: String,
+    /// Stop after N rows; an update counts as two, and may be cut between its images
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// What to do with a compaction that changed rows
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) on_replace_mismatch: Option<MismatchArg>,
+    /// How to check that compactions change no row
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    pub(crate) replace_check: Option<CheckArg>,
+    /// What to do with several changes of one key in one snapshot
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) duplicate_keys: Option<DuplicateArg>,
+    /// Schema of the rows: follow (each snapshot's own) or pinned:ID
+    ///
+    /// The default is follow; with --format arrow, whose stream has one schema, that of the last snapshot.
+    #[arg(long, value_name = "SCHEMA", value_parser = parse_schema)]
+    pub(crate) schema: Option<SchemaMode>,
+    /// Also tell where snapshots end and schemas change
+    #[arg(long)]
+    pub(crate) markers: bool,
+    /// Form of the output [default: table on a terminal, else jsonl]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FormatArg>,
+    /// Write to a file, which appears when it is complete
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `frazil inspect`
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
+    /// Branch whose files are counted
+    #[arg(long, value_name = "NAME", default_value = MAIN_BRANCH)]
+    pub(crate) branch: String,
+}
+
+/// What `read` delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// Every change, with the row before and after each update
+    Changelog,
+    /// Rows that were added; fails at a snapshot that does more than add
+    Append,
+    /// The rows of one state of the table
+    Rows,
+}
+
+/// Form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// One JSON object a row
+    Jsonl,
+    /// Arrow IPC stream
+    Arrow,
+    /// Aligned text for people
+    Table,
+}
+
+/// A kind of change, as in the column `_change_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum KindArg {
+    Insert,
+    UpdateBefore,
+    UpdateAfter,
+    Delete,
+}
+
+impl std::convert::From<KindArg> for ChangelogOperation {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Insert => Self::Insert,
+            KindArg::UpdateBefore => Self::UpdateBefore,
+            KindArg::UpdateAfter => Self::UpdateAfter,
+            KindArg::Delete => Self::Delete,
+        }
+    }
+}
+
+/// Policy for compactions that changed rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MismatchArg {
+    /// Deliver the changes, with a warning (default)
+    Emit,
+    /// Fail
+    Fail,
+    /// Deliver nothing of it
+    Ignore,
+}
+
+impl std::convert::From<MismatchArg> for OnReplaceMismatch {
+    fn from(policy: MismatchArg) -> Self {
+        match policy {
+            MismatchArg::Emit => Self::Emit,
+            MismatchArg::Fail => Self::Fail,
+            MismatchArg::Ignore => Self::Ignore,
+        }
+    }
+}
+
+/// Level of the check of compactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckArg {
+    /// Believe the label
+    Trust,
+    /// By metadata, and by rows where that proves nothing (default)
+    Metadata,
+    /// By rows
+    Full,
+}
+
+impl std::convert::From<CheckArg> for ReplaceCheck {
+    fn from(level: CheckArg) -> Self {
+        match level {
+            CheckArg::Trust => Self::Trust,
+            CheckArg::Metadata => Self::Metadata,
+            CheckArg::Full => Self::Full,
+        }
+    }
+}
+
+/// Policy for several changes of one key in one snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DuplicateArg {
+    /// Surplus deletes first, then updates, then surplus inserts (default)
+    Pair,
+    /// All deletes, then all inserts
+    Plain,
+    /// Fail
+    Error,
+}
+
+impl std::convert::From<DuplicateArg> for DuplicateKeys {
+    fn from(policy: DuplicateArg) -> Self {
+        match policy {
+            DuplicateArg::Pair => Self::Pair,
+            DuplicateArg::Plain => Self::Plain,
+            DuplicateArg::Error => Self::Error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! What can go wrong, in one line, with what to do about it.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use arrow_schema::ArrowError;
+use frazil_reader::ReadError;
+use frazil_table::{Advice, TableError};
+use serde_json::{Map, Value, json};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// The command line is wrong. The text says what would be right.
+    #[error("{0}")]
+    Usage(String),
+    /// The library could not do it.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The output could not be written.
+    #[error("cannot write, output=`{target}`")]
+    Output {
+        /// A file, or standard output.
+        target: String,
+        #[source]
+        source: io::Error,
+    },
+    /// A temporary file or folder could not be made.
+    #[error("cannot use the temporary folder, path=`{}`", path.display())]
+    Temporary {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The folded changes are not the table.
+    #[error("check failed: {0}")]
+    CheckFailed(String),
+    /// A fault of this software.
+    #[error("internal error: {0}")]
+    Internal(String),
+    /// Whoever read the output has seen enough.
+    #[error("the output was closed")]
+    ClosedPipe,
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// Asked to stop by the system.
+    #[error("terminated")]
+    Terminated,
+}
+
+impl From<TableError> for CliError {
+    fn from(error: TableError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+impl CliError {
+    /// What writing to `target` gave.
+    pub(crate) fn output(target: &str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::Output { target: target.to_owned(), source },
+        }
+    }
+
+    /// What writing Arrow data to `target` gave.
+    pub(crate) fn arrow(target: &str, source: ArrowError) -> Self {
+        match source {
+            ArrowError::IoError(_, source) => Self::output(target, source),
+            other => Self::Internal(format!("arrow stream: {other}")),
+        }
+    }
+
+    /// Nobody has to be told.
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(self, Self::ClosedPipe | Self::Interrupted | Self::Terminated)
+    }
+
+    /// The status that the program ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::ClosedPipe => 0,
+            // An argument that the table contradicts is wrong usage as much as one that cannot be parsed.
+            Self::Usage(_) | Self::Read(ReadError::Table(TableError::InvalidRequest { .. })) => 2,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+            _ => 1,
+        })
+    }
+
+    /// Stable name for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "USAGE",
+            Self::Read(error) => error.code(),
+            Self::Output { .. } => "OUTPUT_FAILED",
+            Self::Temporary { .. } => "TEMPORARY_FOLDER",
+            Self::CheckFailed(_) => "CHECK_FAILED",
+            Self::Internal(_) => "INTERNAL",
+            Self::ClosedPipe => "CLOSED",
+            Self::Interrupted => "INTERRUPTED",
+            Self::Terminated => "TERMINATED",
+        }
+    }
+
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Read(error) => error.advice(),
+            Self::Internal(_) | Self::CheckFailed(_) => Advice::ReportBug,
+            Self::Usage(_) | Self::Output { .. } => Advice::FixRequest,
+            Self::Temporary { .. } | Self::ClosedPipe | Self::Interrupted | Self::Terminated => Advice::RetryLater,
+        }
+    }
+
+    /// The error and its causes, on one line.
+    fn message(&self) -> String {
+        let mut message = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some libraries repeat their cause in their own text.
+            if !message.contains(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
+            cause = error.source();
+        }
+        message.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The line for people, without a line break.
+    pub(crate) fn line(&self) -> String {
+        match self.remedy() {
+            Some(remedy) => format!("error: {}; {remedy}", self.message()),
+            None => format!("error: {}", self.message()),
+        }
+    }
+
+    /// The form for programs.
+    pub(crate) fn json(&self) -> Value {
+        let message = match self.remedy() {
+            Some(remedy) => format!("{}; {remedy}", self.message()),
+            None => self.message(),
+        };
+        json!({ "error": {
+            "code": self.code(),
+            "message": message,
+            "advice": self.advice().as_str(),
+            "details": self.details(),
+        }})
+    }
+
+    /// What to do, in terms of this program's options. `None` if the message itself says it.
+    fn remedy(&self) -> Option<String> {
+        let remedy = match self {
+            Self::Read(error) => return read_remedy(error),
+            Self::Output { .. } => "check that the place is writable and has room, or choose another with -o",
+            Self::Temporary { .. } => "free space there, or set TMPDIR to another folder",
+            Self::CheckFailed(_) => "this is a fault: please report it",
+            Self::Internal(_) => "please report it, with the command and its output under -v",
+            Self::Usage(_) | Self::ClosedPipe | Self::Interrupted | Self::Terminated => return None,
+        };
+        Some(remedy.to_owned())
+    }
+
+    /// Values of the error, by name.
+    fn details(&self) -> Value {
+        let details = match self {
+            Self::Read(error) => read_details(error),
+            Self::Output { target, .. } => vec![("output", json!(target))],
+            Self::Temporary { path, .. } => vec![("path", json!(path.display().to_string()))],
+            _ => Vec::new(),
+        };
+        Value::Object(Map::from_iter(details.into_iter().map(|(name, value)| (name.to_owned(), value))))
+    }
+}
+
+fn read_remedy(error: &ReadError) -> Option<String> {
+    let remedy = match error {
+        ReadError::Table(error) => return table_remedy(error),
+        ReadError::ReplaceMismatch { .. } => {
+            "pass --on-replace-mismatch emit to get the rows that changed, or ignore to go on without them"
+        }
+        ReadError::DuplicateKey { .. } => "pass --duplicate-keys pair or plain, or name another key with --key",
+        ReadError::KeyChanged { snapshot_id, .. } => {
+            return Some(format!(
+                "read up to the snapshot before it, then start again with --from snapshot:{snapshot_id}; \
+                 or name a key for all snapshots with --key"
+            ));
+        }
+        ReadError::NonAppend { .. } => "read with --mode changelog",
+        ReadError::Spill(_) => "free space in the temporary folder, or set TMPDIR to another one",
+        _ => return None,
+    };
+    Some(remedy.to_owned())
+}
+
+fn table_remedy(error: &TableError) -> Option<String> {
+    let remedy = match error {
+        // What follows a semicolon is a remedy that fits the case better than one for all of its kind.
+        TableError::TableNotFound { detail, .. }
+        | TableError::Unsupported { detail, .. }
+        | TableError::Corrupt { detail, .. }
+            if detail.contains("; ") =>
+        {
+            return None;
+        }
+        TableError::TableNotFound { .. } => {
+            "check the name, which is a table's folder, a metadata file, or namespace.table with --catalog-uri"
+        }
+        TableError::FileMissing { .. } => {
+            "restore the file, or pass --path-map OLD=NEW if the table was copied or mounted elsewhere"
+        }
+        TableError::Storage { .. } => "check that the place can be reached and read, then try again",
+        TableError::Corrupt { .. } => "restore the file from a copy, or read snapshots that do not list it",
+        TableError::Unsupported { .. } => "this version cannot read it, and nothing was guessed",
+        TableError::SnapshotExpired { .. } => "start again with --from earliest or --from full",
+        TableError::LineageBroken { common_ancestor: Some(ancestor), .. } => {
+            return Some(format!(
+                "start again after what both lines share with --from after:{ancestor}, or with --from full"
+            ));
+        }
+        TableError::LineageBroken { .. } | TableError::TableReplaced { .. } => "start again with --from full",
+        TableError::MemoryLimit { .. } => "raise --memory-limit",
+        TableError::Internal { .. } => "please report it, with the command and its output under -v",
+        _ => return None,
+    };
+    Some(remedy.to_owned())
+}
+
+fn read_details(error: &ReadError) -> Vec<(&'static str, Value)> {
+    match error {
+        ReadError::Table(error) => table_details(error),
+        ReadError::ReplaceMismatch { snapshot_id, n_added, n_removed } => vec![
+            ("snapshot_id", json!(snapshot_id.get())),
+            ("n_rows_added", json!(n_added)),
+            ("n_rows_removed", json!(n_removed)),
+        ],
+        ReadError::DuplicateKey { snapshot_id, key } => {
+            vec![("snapshot_id", json!(snapshot_id.get())), ("key", json!(key))]
+        }
+        ReadError::KeyChanged { snapshot_id, before, now } => {
+            vec![("snapshot_id", json!(snapshot_id.get())), ("before", json!(before)), ("now", json!(now))]
+        }
+        ReadError::NonAppend { snapshot_id, operation } => {
+            vec![("snapshot_id", json!(snapshot_id.get())), ("operation", json!(operation))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn table_details(error: &TableError) -> Vec<(&'static str, Value)> {
+    match error {
+        TableError::TableNotFound { table, .. } => vec![("table", json!(table))],
+        TableError::FileMissing { path }
+        | TableError::Storage { path, .. }
+        | TableError::Corrupt { path, .. }
+        | TableError::Unsupported { path, .. } => vec![("path", json!(path))],
+        TableError::SnapshotExpired { consumed, oldest } => {
+            vec![("consumed", json!(consumed.get())), ("oldest_available", json!(oldest.get()))]
+        }
+        TableError::LineageBroken { consumed, common_ancestor, head } => vec![
+            ("consumed", json!(consumed.get())),
+            ("common_ancestor", json!(common_ancestor.map(|id| id.get()))),
+            ("head", json!(head.get())),
+        ],
+        TableError::TableReplaced { expected, found } => {
+            vec![("expected_uuid", json!(expected)), ("found_uuid", json!(found))]
+        }
+        TableError::MemoryLimit { needed_bytes, limit_bytes, .. } => {
+            vec![("needed_bytes", json!(needed_bytes)), ("limit_bytes", json!(limit_bytes))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use frazil_table::SnapshotId;
+
+    use super::*;
+
+    fn expired() -> CliError {
+        TableError::SnapshotExpired { consumed: SnapshotId::new(7), oldest: SnapshotId::new(9) }.into()
+    }
+
+    #[test]
+    fn the_line_names_the_thing_the_cause_and_the_remedy() {
+        assert_eq!(
+            expired().line(),
+            "error: position has expired, after=`7`, oldest=`9`; start again with --from earliest or --from full"
+        );
+        let ancestor = Some(SnapshotId::new(3));
+        let broken = TableError::LineageBroken {
+            consumed: SnapshotId::new(7),
+            common_ancestor: ancestor,
+            head: SnapshotId::new(9),
+        };
+        assert!(CliError::from(broken).line().ends_with("with --from after:3, or with --from full"));
+    }
+
+    #[test]
+    fn causes_are_chained_on_one_line() {
+        let source = io::Error::other("first\n  second");
+        let error = CliError::from(TableError::Storage { path: "s3://b/x".to_owned(), source: source.into() });
+        assert!(error.line().starts_with("error: storage unavailable, path=`s3://b/x`: first second; check that"));
+    }
+
+    #[test]
+    fn json_has_code_message_advice_and_details() {
+        let json = expired().json();
+        let error = json.get("error").unwrap();
+        assert_eq!(error["code"], "SNAPSHOT_EXPIRED");
+        assert_eq!(error["advice"], "FIX_REQUEST");
+        assert_eq!(error["details"], json!({ "consumed": 7, "oldest_available": 9 }));
+        assert!(error["message"].as_str().unwrap().ends_with("--from full"));
+        let retry = CliError::from(TableError::Storage { path: "x".to_owned(), source: "down".into() });
+        assert_eq!(retry.json()["error"]["advice"], "RETRY_LATER");
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_the_interface() {
+        let code = |error: CliError| format!("{:?}", error.exit_code());
+        let expected = |code: u8| format!("{:?}", ExitCode::from(code));
+        assert_eq!(code(expired()), expected(1));
+        assert_eq!(code(CliError::Usage("x".to_owned())), expected(2));
+        assert_eq!(code(TableError::invalid("column `x` is not in the table").into()), expected(2));
+        assert_eq!(code(CliError::Interrupted), expected(130));
+        assert_eq!(code(CliError::Terminated), expected(143));
+        assert_eq!(code(CliError::ClosedPipe), expected(0));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure_however_it_arrives() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(CliError::output("standard output", broken()).is_quiet());
+        let arrow = ArrowError::IoError("x".to_owned(), broken());
+        assert!(CliError::arrow("standard output", arrow).is_quiet());
+        let full = CliError::output("out", io::Error::from(io::ErrorKind::StorageFull));
+        assert!(!full.is_quiet() && full.line().contains("-o"));
+    }
+}

@@ -1,0 +1,35 @@
+//! `frazil inspect`: what a table is made of.
+
+mod partition;
+mod report;
+mod text;
+
+use frazil_table::Table;
+use frazil_table::lineage::Lineage;
+
+use crate::args::{GlobalArgs, InspectArgs};
+use crate::error::CliError;
+use crate::open::open;
+use crate::output::{Look, Output};
+
+/// Runs the command.
+///
+/// # Errors
+/// What loading the table, reading its manifests and writing give.
+pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), CliError> {
+    let table = open(&args.table, global).await?;
+    let report = report::gather(&table, &lineage(&table, &args.branch)?, &args.branch).await?;
+    let text = if global.json {
+        let mut text =
+            serde_json::to_string_pretty(&report).map_err(|error| CliError::Internal(format!("report: {error}")))?;
+        text.push('\n');
+        text
+    } else {
+        text::render(&report, Look::of_stdout())
+    };
+    Output::stdout().put(text.as_bytes())
+}
+
+fn lineage(table: &Table, branch: &str) -> Result<Lineage, CliError> {
+    Ok(Lineage::of_branch(table.metadata(), table.metadata_location(), branch)?)
+}
