@@ -1,0 +1,19 @@
+//! Where the services are.
+
+/// Address of a service, from the environment: `service("FRAZIL_TEST_REST_URI")`.
+///
+/// # Panics
+/// Without it: a test that needs a service and does not have it must not pass.
+pub fn service(variable: &str) -> String {
+    match std::env::var(variable) {
+        Ok(address) if !address.is_empty() => address,
+        _ => panic!("{variable} is not set: run `scripts/test live`, or `scripts/services/up DIR` and `. DIR/env`"),
+    }
+}
+
+/// `HOST:PORT` of an address, whatever is around them.
+pub fn host_and_port(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let rest = rest.split('/').next().unwrap_or(rest);
+    rest.rsplit_once('@').map_or(rest, |(_, host)| host)
+}
