@@ -1,8 +1,9 @@
 //! From the argument TABLE to a table.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use frazil_table::catalog::{TableLocator, load_table};
+use frazil_table::catalog::{TableLocator, TableSource, table_source};
 use frazil_table::storage::{PathMap, Storage};
 use frazil_table::{Table, TableError};
 
@@ -12,22 +13,34 @@ use crate::error::CliError;
 /// Loads the table that the arguments name.
 ///
 /// # Errors
-/// [`CliError::Usage`] if the argument cannot name a table; else as [`load_table`].
+/// As [`open_source`].
 pub(crate) async fn open(args: &TableArgs, global: &GlobalArgs) -> Result<Table, CliError> {
+    Ok(open_source(args, global).await?.1)
+}
+
+/// Loads the table that the arguments name, and says where its later states are found.
+///
+/// # Errors
+/// [`CliError::Usage`] if the argument cannot name a table; else as [`TableSource::load`].
+pub(crate) async fn open_source(
+    args: &TableArgs,
+    global: &GlobalArgs,
+) -> Result<(Arc<dyn TableSource>, Table), CliError> {
     let storage = Storage::local().with_path_map(PathMap::parse(&args.path_map)?);
     let exists = |path: &str| Path::new(path).exists();
-    let mut candidates = locators(&args.table, global, exists)?.into_iter();
-    let Some(first) = candidates.next() else {
+    let mut sources =
+        locators(&args.table, global, exists)?.into_iter().map(|locator| table_source(&locator, &storage));
+    let Some(first) = sources.next() else {
         return Err(CliError::Internal("a table argument without a meaning".to_owned()));
     };
-    let error = match load_table(&first, &storage).await {
-        Ok(table) => return Ok(table),
+    let error = match first.load().await {
+        Ok(table) => return Ok((first, table)),
         Err(error) => error,
     };
     let may_be_another = matches!(error, TableError::TableNotFound { .. } | TableError::InvalidRequest { .. });
-    for other in candidates.filter(|_| may_be_another) {
-        if let Ok(table) = load_table(&other, &storage).await {
-            return Ok(table);
+    for other in sources.filter(|_| may_be_another) {
+        if let Ok(table) = other.load().await {
+            return Ok((other, table));
         }
     }
     Err(error.into())

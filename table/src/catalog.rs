@@ -1,10 +1,15 @@
 //! From a name to a table: folders and metadata files, and catalogs that keep the pointer to the metadata.
 
 mod path;
+mod source;
 mod sqlite;
 
+use std::sync::Arc;
+
+pub use self::source::TableSource;
 pub use self::sqlite::{CatalogTable, list_tables};
 
+use self::source::LocatedSource;
 use crate::storage::Storage;
 use crate::table::Table;
 use crate::{Result, TableError};
@@ -40,22 +45,25 @@ pub enum TableLocator {
 /// table or catalog could be meant; [`TableError::Unsupported`] for views and other databases; what reading
 /// the metadata file may give.
 pub async fn load_table(locator: &TableLocator, storage: &Storage) -> Result<Table> {
-    match locator {
-        TableLocator::Path(path) => path::load(path, storage).await,
-        TableLocator::Sql { uri, catalog, namespace, table } => {
-            let name = format!("{}.{table}", namespace.join("."));
-            let location = sqlite::metadata_location(uri, catalog.as_deref(), &namespace.join("."), table).await?;
-            match crate::metadata::load(storage, &location, &name).await {
-                Err(TableError::FileMissing { path }) => Err(TableError::TableNotFound {
-                    table: name,
-                    detail: format!(
-                        "the catalog points to the metadata file `{path}`, which is not there; if the table was copied or \
-                         mounted elsewhere, map its paths"
-                    ),
-                }),
-                outcome => outcome,
-            }
-        }
+    table_source(locator, storage).load().await
+}
+
+/// The place where the current state of a table is found, as often as asked. Nothing is looked up yet.
+pub fn table_source(locator: &TableLocator, storage: &Storage) -> Arc<dyn TableSource> {
+    Arc::new(LocatedSource::new(locator.clone(), storage.clone()))
+}
+
+/// Reads the metadata file that a catalog points to; `name` is the table's for messages.
+async fn load_metadata(storage: &Storage, location: &str, name: &str) -> Result<Table> {
+    match crate::metadata::load(storage, location, name).await {
+        Err(TableError::FileMissing { path }) => Err(TableError::TableNotFound {
+            table: name.to_owned(),
+            detail: format!(
+                "the catalog points to the metadata file `{path}`, which is not there; if the table was copied or \
+                 mounted elsewhere, map its paths"
+            ),
+        }),
+        outcome => outcome,
     }
 }
 

@@ -19,7 +19,8 @@ const HINT_BYTES_MAX: u64 = 1024;
 /// Endings of metadata files, in the order in which they are tried.
 const ENDINGS: [&str; 3] = [".metadata.json", ".gz.metadata.json", ".metadata.json.gz"];
 
-pub(super) async fn load(path: &str, storage: &Storage) -> Result<Table> {
+/// The state of the table at `path`; `None` if its metadata file is still the one at `known`.
+pub(super) async fn load_unless_at(path: &str, storage: &Storage, known: Option<&str>) -> Result<Option<Table>> {
     let place = absolute(path)?;
     let literal = storage.with_path_map(PathMap::default());
     let (location, file_storage) = match find(&place, path, &literal).await {
@@ -28,7 +29,10 @@ pub(super) async fn load(path: &str, storage: &Storage) -> Result<Table> {
         }
         outcome => (outcome?, &literal),
     };
-    metadata::load_unmapped(file_storage, storage, &location, path).await
+    if known == Some(location.as_str()) {
+        return Ok(None);
+    }
+    metadata::load_unmapped(file_storage, storage, &location, path).await.map(Some)
 }
 
 /// The metadata file that `place` means; `name` is what the user wrote.

@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 
+use super::super::{TableLocator, table_source};
 use super::*;
 
 /// Metadata of a table without snapshots; `marker` tells one file from another.
@@ -27,6 +28,10 @@ async fn store(names: &[&str]) -> Storage {
         storage.write(&format!("memory://wh/t/{name}"), content).await.unwrap();
     }
     storage
+}
+
+async fn load(path: &str, storage: &Storage) -> Result<Table> {
+    load_unless_at(path, storage, None).await.map(|table| table.expect("nothing is known yet"))
 }
 
 async fn marker(storage: &Storage, path: &str) -> String {
@@ -132,4 +137,17 @@ async fn a_given_path_is_taken_as_it_is_and_through_the_path_map_if_nothing_is_t
     assert_eq!(marker(&mapped, "file:///tmp/elsewhere/t/metadata/v1.metadata.json").await, "metadata/v1.metadata.json");
     let table = load("memory://wh/t", &mapped).await.unwrap();
     assert!(!table.storage().path_map().is_empty(), "paths within metadata are still mapped");
+}
+
+#[tokio::test]
+async fn a_source_gives_a_table_only_when_it_changed() {
+    let storage = store(&["metadata/v1.metadata.json", "metadata/version-hint.text = 1"]).await;
+    let source = table_source(&TableLocator::Path("memory://wh/t".to_owned()), &storage);
+    assert_eq!(source.name(), "memory://wh/t");
+    let first = source.load().await.unwrap();
+    assert!(source.load_if_changed(&first).await.unwrap().is_none());
+    storage.write("memory://wh/t/metadata/v2.metadata.json", metadata("second")).await.unwrap();
+    let second = source.load_if_changed(&first).await.unwrap().unwrap();
+    assert_eq!(second.metadata().properties()["marker"], "second");
+    assert!(source.load_if_changed(&second).await.unwrap().is_none());
 }

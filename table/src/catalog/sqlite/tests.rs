@@ -3,7 +3,7 @@
 use rstest::rstest;
 use tempfile::TempDir;
 
-use super::super::{TableLocator, load_table};
+use super::super::{TableLocator, load_table, table_source};
 use super::*;
 use crate::storage::{PathMap, Storage};
 
@@ -79,6 +79,8 @@ async fn a_table_is_loaded_through_the_path_map() {
     let table = load_table(&locator, &storage.with_path_map(map)).await.unwrap();
     assert_eq!(table.name(), "a.b.t");
     assert_eq!(table.metadata_location(), "file:/old/t/metadata/00000-x.metadata.json");
+    let source = table_source(&locator, table.storage());
+    assert!(source.load_if_changed(&table).await.unwrap().is_none());
     let error = load_table(&locator, &storage).await.unwrap_err();
     assert!(
         matches!(&error, TableError::TableNotFound { detail, .. } if detail.contains("map its paths")),

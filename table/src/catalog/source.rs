@@ -1,0 +1,76 @@
+//! Where the current state of one table is found, as often as asked.
+
+use async_trait::async_trait;
+
+use super::{TableLocator, load_metadata, path, sqlite};
+use crate::Result;
+use crate::storage::Storage;
+use crate::table::Table;
+
+/// Where the current state of one table is found, as often as asked.
+#[async_trait]
+pub trait TableSource: std::fmt::Debug + Send + Sync {
+    /// The table as the user named it.
+    fn name(&self) -> &str;
+
+    /// Loads the current state.
+    ///
+    /// # Errors
+    /// As [`load_table`](super::load_table).
+    async fn load(&self) -> Result<Table>;
+
+    /// Loads the current state if it is another than `current`; `None` if nothing changed. As cheap as the place
+    /// allows: metadata is read only where its location is another than that of `current`.
+    ///
+    /// # Errors
+    /// As [`TableSource::load`].
+    async fn load_if_changed(&self, current: &Table) -> Result<Option<Table>>;
+}
+
+/// A table that a locator names.
+#[derive(Debug)]
+pub(super) struct LocatedSource {
+    name: String,
+    locator: TableLocator,
+    storage: Storage,
+}
+
+impl LocatedSource {
+    pub(super) fn new(locator: TableLocator, storage: Storage) -> Self {
+        let name = match &locator {
+            TableLocator::Path(path) => path.clone(),
+            TableLocator::Sql { namespace, table, .. } => format!("{}.{table}", namespace.join(".")),
+        };
+        Self { name, locator, storage }
+    }
+
+    /// The current state, unless its metadata is at `known`.
+    async fn load_unless_at(&self, known: Option<&str>) -> Result<Option<Table>> {
+        match &self.locator {
+            TableLocator::Path(path) => path::load_unless_at(path, &self.storage, known).await,
+            TableLocator::Sql { uri, catalog, namespace, table } => {
+                let location = sqlite::metadata_location(uri, catalog.as_deref(), &namespace.join("."), table).await?;
+                if known == Some(location.as_str()) {
+                    return Ok(None);
+                }
+                load_metadata(&self.storage, &location, &self.name).await.map(Some)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl TableSource for LocatedSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn load(&self) -> Result<Table> {
+        let table = self.load_unless_at(None).await?;
+        table.ok_or_else(|| crate::TableError::internal(format!("table `{}` was looked up without result", self.name)))
+    }
+
+    async fn load_if_changed(&self, current: &Table) -> Result<Option<Table>> {
+        self.load_unless_at(Some(current.metadata_location())).await
+    }
+}
