@@ -8,7 +8,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use frazil_reader::{
-    At, ChangelogOperation, DuplicateKeys, From, MAIN_BRANCH, OnReplaceMismatch, ReplaceCheck, SchemaMode, To,
+    At, ChangelogOperation, DuplicateKeys, FilterUpdates, From, MAIN_BRANCH, OnReplaceMismatch, ReplaceCheck,
+    SchemaMode, To,
 };
 
 use self::values::{NameList, parse_at, parse_from, parse_names, parse_schema, parse_size, parse_to};
@@ -131,6 +132,15 @@ pub(crate) struct ReadArgs {
     /// Kinds of changes to leave out
     #[arg(long, value_name = "KINDS", value_enum, value_delimiter = ',', ignore_case = true)]
     pub(crate) drop_kinds: Vec<KindArg>,
+    /// Only rows for which this condition holds: the SQL of a WHERE clause, such as "amount > 10 AND region = 'eu'"
+    ///
+    /// Comparison, AND, OR, NOT, IN, BETWEEN, LIKE, STARTS WITH, IS NULL, IS NAN, IS TRUE. Dotted names reach into
+    /// structs, and names in double quotes may have any character. It may use columns that are not shown.
+    #[arg(long = "where", value_name = "SQL")]
+    pub(crate) filter: Option<String>,
+    /// What becomes of an update of which --where matches one image only
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) filter_updates: Option<FilterUpdatesArg>,
     /// Branch whose history is read
     #[arg(long, value_name = "NAME", default_value = MAIN_BRANCH)]
     pub(crate) branch: String,
@@ -232,6 +242,24 @@ impl std::convert::From<MismatchArg> for OnReplaceMismatch {
             MismatchArg::Emit => Self::Emit,
             MismatchArg::Fail => Self::Fail,
             MismatchArg::Ignore => Self::Ignore,
+        }
+    }
+}
+
+/// Policy for updates that cross the edge of a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FilterUpdatesArg {
+    /// A row that no longer matches is a delete, one that matches now is an insert (default)
+    Retract,
+    /// Each image is kept or left out for itself
+    Independent,
+}
+
+impl std::convert::From<FilterUpdatesArg> for FilterUpdates {
+    fn from(policy: FilterUpdatesArg) -> Self {
+        match policy {
+            FilterUpdatesArg::Retract => Self::Retract,
+            FilterUpdatesArg::Independent => Self::Independent,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use arrow_schema::SchemaRef;
 use frazil_reader::{ChangeBatch, Event, Mode, ReadOptions, RowsOptions, SchemaMode, read_changes, read_rows};
 use frazil_table::Table;
+use frazil_table::filter::Filter;
 
 use crate::args::{FormatArg, GlobalArgs, ModeArg, ReadArgs};
 use crate::error::CliError;
@@ -20,11 +21,14 @@ use crate::output::{Look, Output};
 pub(crate) async fn run(args: &ReadArgs, global: &GlobalArgs) -> Result<(), CliError> {
     let format = format_of(args, global.json, io::stdout().is_terminal());
     check(args, format)?;
+    let filter = args.filter.as_deref().map(Filter::parse).transpose()?;
     let table = open(&args.table, global).await?;
     match args.mode {
-        ModeArg::Rows => rows(&table, args, global, format).await,
-        ModeArg::Changelog => changes(&table, args, global, format, Mode::Changelog).await,
-        ModeArg::Append => changes(&table, args, global, format, Mode::Append).await,
+        ModeArg::Rows => rows(&table, args, global, format, filter).await,
+        ModeArg::Changelog => {
+            changes(&table, args, format, options(args, global, format, Mode::Changelog, filter)).await
+        }
+        ModeArg::Append => changes(&table, args, format, options(args, global, format, Mode::Append, filter)).await,
     }
 }
 
@@ -49,6 +53,7 @@ fn check(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
             ("--on-replace-mismatch", args.on_replace_mismatch.is_some()),
             ("--replace-check", args.replace_check.is_some()),
             ("--duplicate-keys", args.duplicate_keys.is_some()),
+            ("--filter-updates", args.filter_updates.is_some()),
             ("--markers", args.markers),
         ];
         if let Some((option, _)) = of_changes.iter().find(|(_, is_given)| *is_given) {
@@ -62,6 +67,14 @@ fn check(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
     }
     if args.mode == ModeArg::Append && args.key.is_some() {
         return usage("option `--key` pairs updates, and --mode append has none; leave one of them out");
+    }
+    if args.filter_updates.is_some() && args.filter.is_none() {
+        return usage(
+            "option `--filter-updates` is for updates that --where matches in part; leave it out, or add --where",
+        );
+    }
+    if args.mode == ModeArg::Append && args.filter_updates.is_some() {
+        return usage("option `--filter-updates` is for updates, and --mode append has none; leave it out");
     }
     if args.markers && format == FormatArg::Arrow {
         return usage("option `--markers` has no place in an Arrow stream; use --format jsonl");
@@ -86,11 +99,18 @@ impl Limit {
     }
 }
 
-async fn rows(table: &Table, args: &ReadArgs, global: &GlobalArgs, format: FormatArg) -> Result<(), CliError> {
+async fn rows(
+    table: &Table,
+    args: &ReadArgs,
+    global: &GlobalArgs,
+    format: FormatArg,
+    filter: Option<Filter>,
+) -> Result<(), CliError> {
     let mut options = RowsOptions {
         at: args.at.clone().unwrap_or_default(),
         branch: args.branch.clone(),
         columns: args.columns.clone().map(|columns| columns.0),
+        filter,
         schema: args.schema.unwrap_or_default(),
         ..RowsOptions::default()
     };
@@ -108,14 +128,8 @@ async fn rows(table: &Table, args: &ReadArgs, global: &GlobalArgs, format: Forma
     sink.finish()
 }
 
-async fn changes(
-    table: &Table,
-    args: &ReadArgs,
-    global: &GlobalArgs,
-    format: FormatArg,
-    mode: Mode,
-) -> Result<(), CliError> {
-    let mut stream = read_changes(table, options(args, global, format, mode)).await?;
+async fn changes(table: &Table, args: &ReadArgs, format: FormatArg, options: ReadOptions) -> Result<(), CliError> {
+    let mut stream = read_changes(table, options).await?;
     let mut sink = sink(args, format, &stream.header().schema, Content::Changes)?;
     let mut limit = Limit(args.limit);
     while !limit.is_reached()
@@ -138,7 +152,7 @@ async fn changes(
     sink.finish()
 }
 
-fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode) -> ReadOptions {
+fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode, filter: Option<Filter>) -> ReadOptions {
     let default_schema = match format {
         FormatArg::Arrow => SchemaMode::PinnedToEnd,
         FormatArg::Jsonl | FormatArg::Table => SchemaMode::Follow,
@@ -151,6 +165,8 @@ fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode) 
         branch: args.branch.clone(),
         key: args.key.clone().map(|key| key.0),
         columns: args.columns.clone().map(|columns| columns.0),
+        filter,
+        filter_updates: args.filter_updates.map_or(defaults.filter_updates, Into::into),
         drop_kinds: args.drop_kinds.iter().map(|kind| (*kind).into()).collect(),
         schema: args.schema.unwrap_or(default_schema),
         duplicate_keys: args.duplicate_keys.map_or(defaults.duplicate_keys, Into::into),
@@ -215,6 +231,9 @@ mod tests {
     #[case(&["--mode", "rows", "--markers"], "--markers")]
     #[case(&["--at", "latest"], "--at")]
     #[case(&["--mode", "append", "--key", "id"], "--key")]
+    #[case(&["--filter-updates", "independent"], "--where")]
+    #[case(&["--mode", "append", "--where", "a = 1", "--filter-updates", "retract"], "--filter-updates")]
+    #[case(&["--mode", "rows", "--where", "a = 1", "--filter-updates", "retract"], "--filter-updates")]
     #[case(&["--markers", "--format", "arrow"], "--markers")]
     fn options_without_effect_are_wrong_usage(#[case] args: &[&str], #[case] option: &str) {
         let args = parse(args);
@@ -227,7 +246,7 @@ mod tests {
     fn an_arrow_stream_has_the_last_schema_unless_one_is_named() {
         let schema = |args: &[&str], format| {
             let cli = Cli::try_parse_from(["frazil", "demo"]).unwrap();
-            options(&parse(args), &cli.global, format, Mode::Changelog).schema
+            options(&parse(args), &cli.global, format, Mode::Changelog, None).schema
         };
         assert_eq!(schema(&[], FormatArg::Arrow), SchemaMode::PinnedToEnd);
         assert_eq!(schema(&[], FormatArg::Jsonl), SchemaMode::Follow);

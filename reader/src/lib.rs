@@ -9,6 +9,7 @@ mod change_set;
 mod columns;
 mod error;
 mod event;
+mod filter;
 mod images;
 mod options;
 mod range;
@@ -23,8 +24,8 @@ pub use error::ReadError;
 pub use event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
 pub use frazil_table::MAIN_BRANCH;
 pub use options::{
-    At, DEFAULT_BATCH_ROWS, DEFAULT_MEMORY_LIMIT_BYTES, DuplicateKeys, From, Mode, OnReplaceMismatch, ReadOptions,
-    ReplaceCheck, RowsOptions, SchemaMode, To,
+    At, DEFAULT_BATCH_ROWS, DEFAULT_MEMORY_LIMIT_BYTES, DuplicateKeys, FilterUpdates, From, Mode, OnReplaceMismatch,
+    ReadOptions, ReplaceCheck, RowsOptions, SchemaMode, To,
 };
 pub use rows::{RowStream, read_rows};
 pub use stream::{ChangeStream, read_changes};

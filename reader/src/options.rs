@@ -1,5 +1,6 @@
 //! What to read, and how.
 
+use frazil_table::filter::Filter;
 use frazil_table::{MAIN_BRANCH, SnapshotId};
 
 use crate::event::ChangelogOperation;
@@ -86,6 +87,17 @@ pub enum DuplicateKeys {
     Error,
 }
 
+/// What a filter makes of an update of which it matches one image only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FilterUpdates {
+    /// A row that no longer matches is a delete, one that matches now is an insert: whoever applies the changes ends
+    /// with the rows that match.
+    #[default]
+    Retract,
+    /// Each image is kept or left out for itself.
+    Independent,
+}
+
 /// How thoroughly `replace` snapshots are checked to change no row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReplaceCheck {
@@ -125,7 +137,11 @@ pub struct ReadOptions {
     pub key: Option<Vec<String>>,
     /// Columns by (dotted) name, in this order; `None` takes all.
     pub columns: Option<Vec<String>>,
-    /// Kinds left out of the output.
+    /// Only changes of rows that match; `None` is all. It sees every column, also those that are not shown.
+    pub filter: Option<Filter>,
+    /// Updates of which one image matches.
+    pub filter_updates: FilterUpdates,
+    /// Kinds left out of the output, after filtering.
     pub drop_kinds: Vec<ChangelogOperation>,
     /// Schema of the output.
     pub schema: SchemaMode,
@@ -156,6 +172,8 @@ impl Default for ReadOptions {
             branch: MAIN_BRANCH.to_owned(),
             key: None,
             columns: None,
+            filter: None,
+            filter_updates: FilterUpdates::default(),
             drop_kinds: Vec::new(),
             schema: SchemaMode::default(),
             duplicate_keys: DuplicateKeys::default(),
@@ -176,6 +194,8 @@ pub struct RowsOptions {
     pub branch: String,
     /// Columns by (dotted) name, in this order; `None` takes all.
     pub columns: Option<Vec<String>>,
+    /// Only rows that match; `None` is all. It sees every column, also those that are not shown.
+    pub filter: Option<Filter>,
     /// `_row_id` and `_last_updated_sequence_number` are added at the end (v3 tables).
     pub with_lineage: bool,
     /// `Follow` is the snapshot's own schema.
@@ -192,6 +212,7 @@ impl Default for RowsOptions {
             at: At::default(),
             branch: MAIN_BRANCH.to_owned(),
             columns: None,
+            filter: None,
             with_lineage: false,
             schema: SchemaMode::default(),
             memory_limit_bytes: DEFAULT_MEMORY_LIMIT_BYTES,

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use frazil_table::changes::deletes_in_scope;
 use frazil_table::deletes::{DeleteIndex, FileWithDeletes, GroupDeletes, KeySetLimit, LiveRows};
 use frazil_table::file::FileEntry;
-use frazil_table::manifest::live_files;
+use frazil_table::filter::BoundFilter;
+use frazil_table::manifest::{LiveFiles, ManifestContent, live_files, live_files_in};
 use frazil_table::scan::{Projection, RowSelect};
 use frazil_table::{Table, TableError};
 use iceberg::spec::SnapshotRef;
@@ -38,7 +40,12 @@ pub async fn read_rows(table: &Table, options: RowsOptions) -> Result<RowStream>
     if options.with_lineage {
         projection = projection.with_lineage();
     }
-    RowStream::open(table, snapshot.as_ref(), projection, options.memory_limit_bytes, options.batch_rows).await
+    let filter = match &options.filter {
+        Some(filter) => Some(Arc::new(filter.bind(table, &schema)?)),
+        None => None,
+    };
+    let RowsOptions { memory_limit_bytes, batch_rows, .. } = options;
+    RowStream::open(table, snapshot.as_ref(), projection, filter, memory_limit_bytes, batch_rows).await
 }
 
 pub(crate) fn pinned(table: &Table, schema_id: i32) -> Result<iceberg::spec::SchemaRef> {
@@ -53,6 +60,7 @@ pub(crate) fn pinned(table: &Table, schema_id: i32) -> Result<iceberg::spec::Sch
 pub struct RowStream {
     table: Table,
     projection: Projection,
+    filter: Option<Arc<BoundFilter>>,
     groups: VecDeque<Vec<FileWithDeletes>>,
     files: VecDeque<Arc<FileEntry>>,
     deletes: Arc<GroupDeletes>,
@@ -62,18 +70,22 @@ pub struct RowStream {
 }
 
 impl RowStream {
-    /// Rows of `snapshot`; none if the table has no snapshot.
+    /// Rows of `snapshot`, with a filter those that match; none if the table has no snapshot.
     pub(crate) async fn open(
         table: &Table,
         snapshot: Option<&SnapshotRef>,
         projection: Projection,
+        filter: Option<Arc<BoundFilter>>,
         memory_limit_bytes: u64,
         batch_rows: usize,
     ) -> Result<Self> {
         let groups = match snapshot {
             None => VecDeque::new(),
             Some(snapshot) => {
-                let live = live_files(table, snapshot).await?;
+                let live = match &filter {
+                    None => live_files(table, snapshot).await?,
+                    Some(filter) => files_that_may_match(table, snapshot, filter).await?,
+                };
                 let index = DeleteIndex::new(table, &live.deletes)?;
                 groups(live.data.into_iter().map(|file| (file.clone(), index.for_file(table, &file))))
             }
@@ -81,6 +93,7 @@ impl RowStream {
         Ok(Self {
             table: table.clone(),
             projection,
+            filter,
             groups,
             files: VecDeque::new(),
             deletes: Arc::default(),
@@ -109,12 +122,13 @@ impl RowStream {
                 self.current = None;
             }
             if let Some(file) = self.files.pop_front() {
-                let rows = LiveRows::open(
+                let rows = LiveRows::open_matching(
                     &self.table,
                     &file,
                     self.deletes.clone(),
                     &self.projection,
                     RowSelect::default(),
+                    self.filter.as_ref(),
                     self.batch_rows,
                 );
                 self.current = Some(rows.await?);
@@ -128,6 +142,18 @@ impl RowStream {
             }
         }
     }
+}
+
+/// The data files that may hold a matching row, and the deletes that may apply to them. Manifests whose partitions
+/// rule every row out are not read.
+async fn files_that_may_match(table: &Table, snapshot: &SnapshotRef, filter: &BoundFilter) -> Result<LiveFiles> {
+    let live = live_files_in(table, snapshot, |manifest| {
+        manifest.content == ManifestContent::Data && filter.may_match_manifest(table, manifest)
+    });
+    let data: Vec<Arc<FileEntry>> =
+        live.await?.data.into_iter().filter(|file| filter.may_match_file(table, file)).collect();
+    let deletes = deletes_in_scope(table, snapshot, &data).await?;
+    Ok(LiveFiles { data, deletes })
 }
 
 /// Divides files into groups that share their equality deletes: those of one partition, or, where no

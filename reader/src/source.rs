@@ -21,18 +21,21 @@ pub(crate) struct Layout {
     pub(crate) n_whole: usize,
     row_id: Option<usize>,
     keys: std::ops::Range<usize>,
-    output: std::ops::Range<usize>,
+    /// Where the columns of `output_projection` stand.
+    output: Vec<usize>,
     pub(crate) output_projection: Projection,
     key_projection: Projection,
 }
 
 impl Layout {
+    /// The last `n_filter` columns of `output` are those that a filter looks at.
     pub(crate) fn new(
         table: &Table,
         schema: &Schema,
         key: &[FieldId],
         with_lineage: bool,
         output: Projection,
+        n_filter: usize,
     ) -> Result<Self> {
         let mut combined = Projection::of_schema(table, schema)?;
         let n_whole = combined.arrow_schema().fields().len();
@@ -45,17 +48,19 @@ impl Layout {
         combined = combined.with_keys(table, key)?;
         let keys = n..n + key.len();
         let key_projection = Projection::keys(table, key)?;
+        let n_shown = output.field_ids().len().saturating_sub(n_filter);
+        let (shown, of_filter) = output.field_ids().split_at(n_shown);
         // The usual case: the consumer gets every column.
-        let is_whole = output.field_ids() == combined.field_ids().get(..n_whole).unwrap_or_default()
-            && output.arrow_schema().fields().as_ref()
-                == combined.arrow_schema().fields().get(..n_whole).unwrap_or_default();
-        let output_range = if is_whole {
-            0..n_whole
+        let is_whole = shown == combined.field_ids().get(..n_whole).unwrap_or_default()
+            && output.arrow_schema().fields().get(..n_shown) == combined.arrow_schema().fields().get(..n_whole);
+        let output_columns = if is_whole {
+            combined = combined.with_keys(table, of_filter)?;
+            (0..n_whole).chain(keys.end..keys.end + of_filter.len()).collect()
         } else {
             combined = combined.and(&output);
-            keys.end..keys.end + output.arrow_schema().fields().len()
+            (keys.end..keys.end + output.arrow_schema().fields().len()).collect()
         };
-        Ok(Self { combined, n_whole, row_id, keys, output: output_range, output_projection: output, key_projection })
+        Ok(Self { combined, n_whole, row_id, keys, output: output_columns, output_projection: output, key_projection })
     }
 
     pub(crate) fn whole<'a>(&self, batch: &'a RecordBatch) -> &'a [arrow_array::ArrayRef] {
@@ -84,7 +89,7 @@ impl Layout {
 
     /// What the consumer gets of a batch with all columns.
     fn output(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let columns = batch.columns().get(self.output.clone()).unwrap_or_default().to_vec();
+        let columns = self.output.iter().filter_map(|index| batch.columns().get(*index)).cloned().collect();
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(self.output_projection.arrow_schema().clone(), columns, &options)
             .map_err(|error| TableError::Internal { detail: error.to_string() }.into())

@@ -16,6 +16,7 @@ use tracing::warn;
 use crate::change_set::{ChangeSet, ResolveError, Settings};
 use crate::error::ReadError;
 use crate::event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
+use crate::filter::ChangeFilter;
 use crate::options::{Mode, OnReplaceMismatch, ReadOptions, ReplaceCheck, SchemaMode};
 use crate::range::{Step, steps};
 use crate::rows::{RowStream, pinned};
@@ -50,6 +51,13 @@ pub async fn read_changes(table: &Table, options: ReadOptions) -> Result<ChangeS
         None => None,
     };
     let output = columns::output(table, &output_schema, output_ids.as_deref())?;
+    let filter = match &options.filter {
+        Some(filter) => {
+            let rows = Arc::new(filter.bind(table, &output_schema)?);
+            Some(ChangeFilter { rows, updates: options.filter_updates })
+        }
+        None => None,
+    };
     let header = StreamHeader {
         schema: output.arrow_schema().clone(),
         schema_id: output_schema.schema_id(),
@@ -63,6 +71,7 @@ pub async fn read_changes(table: &Table, options: ReadOptions) -> Result<ChangeS
         steps: steps.into(),
         pinned_schema,
         output_ids,
+        filter,
         schema_id: header.schema_id,
         header,
         key,
@@ -85,6 +94,7 @@ pub struct ChangeStream {
     steps: VecDeque<Step>,
     pinned_schema: Option<TableSchemaRef>,
     output_ids: Option<Vec<FieldId>>,
+    filter: Option<ChangeFilter>,
     /// Schema of the last batch.
     schema_id: i32,
     header: StreamHeader,
@@ -112,8 +122,18 @@ struct Current {
 enum Changes {
     None,
     Full(Box<RowStream>),
-    Inserts { sources: VecDeque<RowSource>, output: Projection, rows: Option<LiveRows> },
-    Resolved(Box<ChangeSet>),
+    /// Rows of files that were added while nothing was removed: what does not match the filter is not read.
+    Inserts {
+        sources: VecDeque<RowSource>,
+        output: Projection,
+        filter: Option<ChangeFilter>,
+        rows: Option<LiveRows>,
+    },
+    /// What belongs together is decided without the filter, which is applied to the outcome.
+    Resolved {
+        set: Box<ChangeSet>,
+        filter: Option<ChangeFilter>,
+    },
 }
 
 impl ChangeStream {
@@ -178,7 +198,9 @@ impl ChangeStream {
         }
         let changes = if step.is_full {
             let ReadOptions { memory_limit_bytes, batch_rows, .. } = self.options;
-            let rows = RowStream::open(&self.table, Some(&step.snapshot), output, memory_limit_bytes, batch_rows);
+            let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
+            let rows =
+                RowStream::open(&self.table, Some(&step.snapshot), output, filter, memory_limit_bytes, batch_rows);
             Changes::Full(Box::new(rows.await?))
         } else {
             self.changes_of(&step, &schema, output).await?
@@ -216,10 +238,15 @@ impl ChangeStream {
         let limit = KeySetLimit { bytes_max: self.options.memory_limit_bytes / 2 };
         let rows = row_changes(&self.table, &step.snapshot, step.parent.as_ref(), &files, limit).await?;
         if rows.removed.is_empty() && !is_replace {
-            return Ok(Changes::Inserts { sources: rows.added.into(), output, rows: None });
+            let filter = self.filter.clone();
+            return Ok(Changes::Inserts { sources: rows.added.into(), output, filter, rows: None });
         }
         let with_lineage = self.key.is_empty() && self.table.metadata().format_version() == FormatVersion::V3;
-        let layout = Layout::new(&self.table, schema, &self.key, with_lineage, output)?;
+        let (output, n_filter) = match &self.filter {
+            Some(filter) => (filter.extend(&self.table, output)?, filter.field_ids().len()),
+            None => (output, 0),
+        };
+        let layout = Layout::new(&self.table, schema, &self.key, with_lineage, output, n_filter)?;
         let settings = Settings {
             duplicate_keys: self.options.duplicate_keys,
             memory_limit_bytes: self.options.memory_limit_bytes,
@@ -233,7 +260,7 @@ impl ChangeStream {
                 key: self.header.key.join(", "),
             },
         })?;
-        if is_replace { self.replaced(step, set) } else { Ok(Changes::Resolved(Box::new(set))) }
+        if is_replace { self.replaced(step, set) } else { Ok(self.resolved(set)) }
     }
 
     /// The label `replace` is believed, or proved right.
@@ -262,9 +289,13 @@ impl ChangeStream {
             OnReplaceMismatch::Emit if self.options.mode == Mode::Append => Err(self.non_append(step)),
             OnReplaceMismatch::Emit => {
                 warn!(table = self.table.name(), %snapshot_id, n_added, n_removed, "replace snapshot changed rows");
-                Ok(Changes::Resolved(Box::new(set)))
+                Ok(self.resolved(set))
             }
         }
+    }
+
+    fn resolved(&self, set: ChangeSet) -> Changes {
+        Changes::Resolved { set: Box::new(set), filter: self.filter.clone() }
     }
 
     fn non_append(&self, step: &Step) -> ReadError {
@@ -285,8 +316,11 @@ impl Current {
         match &mut self.changes {
             Changes::None => Ok(None),
             Changes::Full(rows) => Ok(rows.next().await?.map(inserts)),
-            Changes::Resolved(set) => set.next().await,
-            Changes::Inserts { sources, output, rows } => loop {
+            Changes::Resolved { set, filter } => match (set.next().await?, filter) {
+                (Some((operations, rows)), Some(filter)) => Ok(Some(filter.apply(&operations, &rows)?)),
+                (changes, _) => Ok(changes),
+            },
+            Changes::Inserts { sources, output, filter, rows } => loop {
                 if let Some(open) = rows {
                     if let Some(batch) = open.next_rows().await? {
                         return Ok(Some(inserts(batch)));
@@ -294,7 +328,8 @@ impl Current {
                     *rows = None;
                 }
                 let Some(source) = sources.pop_front() else { return Ok(None) };
-                *rows = Some(source.read(table, output, batch_rows).await?);
+                let filter = filter.as_ref().map(|filter| &filter.rows);
+                *rows = Some(source.read_matching(table, output, filter, batch_rows).await?);
             },
         }
     }

@@ -11,6 +11,7 @@ pub mod changes;
 pub mod deletes;
 mod error;
 pub mod file;
+pub mod filter;
 mod ids;
 pub mod lineage;
 pub mod manifest;

@@ -8,6 +8,8 @@ mod bloom;
 mod columns;
 mod constant;
 mod convert;
+mod may_match;
+mod pages;
 mod parquet;
 mod projection;
 mod prune;
@@ -37,6 +39,24 @@ pub struct RowSelect {
     pub row_groups: Option<Vec<usize>>,
     /// Only these 0-based positions in the file; `None` is all.
     pub positions: Option<Arc<RoaringTreemap>>,
+}
+
+impl RowSelect {
+    /// The rows that both select.
+    pub fn and(self, other: Self) -> Self {
+        let row_groups = match (self.row_groups, other.row_groups) {
+            (Some(mut these), Some(others)) => {
+                these.retain(|index| others.contains(index));
+                Some(these)
+            }
+            (these, others) => these.or(others),
+        };
+        let positions = match (self.positions, other.positions) {
+            (Some(these), Some(others)) => Some(Arc::new(&*these & &*others)),
+            (these, others) => these.or(others),
+        };
+        Self { row_groups, positions }
+    }
 }
 
 /// 0-based positions of a batch's rows in the file, also where row groups before them were left out.

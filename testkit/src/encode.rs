@@ -90,7 +90,7 @@ pub fn parquet(columns: &[FileColumn], rows: &[Row], layout: FileLayout) -> Byte
         .set_data_page_row_count_limit(layout.page_rows)
         .set_write_batch_size(layout.page_rows.min(1024))
         .set_bloom_filter_enabled(layout.bloom_filters)
-        .set_bloom_filter_ndv(64)
+        .set_bloom_filter_ndv(rows.len().min(layout.row_group_rows).max(64) as u64)
         .set_dictionary_enabled(layout.dictionary)
         .set_statistics_enabled(statistics)
         .set_compression(if layout.compressed { Compression::SNAPPY } else { Compression::UNCOMPRESSED })

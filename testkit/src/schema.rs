@@ -162,6 +162,42 @@ pub enum Transform {
     Bucket(u32),
     /// Always NULL: what is left of a dropped field in v1 tables.
     Void,
+    /// Numbers down to a multiple of this, text cut to this many characters.
+    Truncate(u32),
+    /// Years since 1970.
+    Year,
+    /// Months since 1970.
+    Month,
+    /// Days since 1970.
+    Day,
+    /// Hours since 1970.
+    Hour,
+}
+
+impl Transform {
+    /// Its text in metadata.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Identity => "identity".to_owned(),
+            Self::Bucket(n) => format!("bucket[{n}]"),
+            Self::Void => "void".to_owned(),
+            Self::Truncate(width) => format!("truncate[{width}]"),
+            Self::Year => "year".to_owned(),
+            Self::Month => "month".to_owned(),
+            Self::Day => "day".to_owned(),
+            Self::Hour => "hour".to_owned(),
+        }
+    }
+
+    /// Type of the partition value.
+    pub(crate) fn result(self, source: ColumnType) -> ColumnType {
+        match self {
+            Self::Identity | Self::Void | Self::Truncate(_) => source,
+            Self::Bucket(_) | Self::Year | Self::Month | Self::Hour => ColumnType::Int,
+            // The iceberg crate writes days as dates, as Iceberg's Java library does.
+            Self::Day => ColumnType::Date,
+        }
+    }
 }
 
 /// One field of a partition spec.
@@ -202,12 +238,7 @@ impl PartitionSpec {
             .fields
             .iter()
             .map(|field| {
-                let transform = match field.transform {
-                    Transform::Identity => "identity".to_owned(),
-                    Transform::Bucket(n) => format!("bucket[{n}]"),
-                    Transform::Void => "void".to_owned(),
-                };
-                json!({"source-id": field.source_id, "field-id": field.field_id, "name": field.name, "transform": transform})
+                json!({"source-id": field.source_id, "field-id": field.field_id, "name": field.name, "transform": field.transform.name()})
             })
             .collect();
         Json::Array(fields)

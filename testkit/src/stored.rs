@@ -15,7 +15,7 @@ use roaring::RoaringTreemap;
 
 use crate::encode::{FileColumn, FileLayout, FileMetrics, parquet};
 use crate::model::{File, PositionDelete};
-use crate::schema::{ColumnType, PartitionSpec, TableSchema, Transform};
+use crate::schema::{ColumnType, PartitionSpec, TableSchema};
 use crate::value::{Row, Value};
 
 /// Field id of `file_path` in position delete files.
@@ -95,12 +95,8 @@ impl StoredFile {
 
 fn partition_struct(schema: &TableSchema, spec: &PartitionSpec, partition: &[Value]) -> Struct {
     let literals = spec.fields.iter().zip(partition).map(|(field, value)| {
-        let kind = match field.transform {
-            Transform::Bucket(_) => ColumnType::Int,
-            Transform::Identity | Transform::Void => {
-                schema.columns.iter().find(|column| column.id == field.source_id).unwrap().kind
-            }
-        };
+        let source = schema.columns.iter().find(|column| column.id == field.source_id).unwrap().kind;
+        let kind = field.transform.result(source);
         literal(kind, value)
     });
     Struct::from_iter(literals)

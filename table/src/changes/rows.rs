@@ -16,6 +16,7 @@ use crate::deletes::{
     position_deletes,
 };
 use crate::file::{FileContent, FileEntry, PartitionTuple};
+use crate::filter::BoundFilter;
 use crate::ids::{FieldId, SpecId};
 use crate::manifest::{ManifestContent, ManifestFile, live_files_in, manifest_list};
 use crate::scan::{FileReader, Projection, RowSelect};
@@ -63,13 +64,27 @@ impl RowSource {
     /// # Errors
     /// As for [`FileReader::open`].
     pub async fn read(&self, table: &Table, projection: &Projection, batch_rows: usize) -> Result<LiveRows> {
+        self.read_matching(table, projection, None, batch_rows).await
+    }
+
+    /// As [`RowSource::read`], for the rows that match `filter`.
+    ///
+    /// # Errors
+    /// As for [`LiveRows::open_matching`].
+    pub async fn read_matching(
+        &self,
+        table: &Table,
+        projection: &Projection,
+        filter: Option<&Arc<BoundFilter>>,
+        batch_rows: usize,
+    ) -> Result<LiveRows> {
         let (deletes, positions) = match &self.rows {
             RowSet::All => (GroupDeletes::default(), None),
             RowSet::Except(positions) => (GroupDeletes::of_positions(&self.file, positions), None),
             RowSet::Only(positions) => (GroupDeletes::default(), Some(positions.clone())),
         };
         let select = RowSelect { row_groups: None, positions };
-        LiveRows::open(table, &self.file, Arc::new(deletes), projection, select, batch_rows).await
+        LiveRows::open_matching(table, &self.file, Arc::new(deletes), projection, select, filter, batch_rows).await
     }
 
     fn except(file: &Arc<FileEntry>, deleted: &mut HashMap<String, RoaringTreemap>) -> Option<Self> {

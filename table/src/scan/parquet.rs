@@ -16,8 +16,9 @@ use tokio::sync::OnceCell;
 use super::columns::FileColumns;
 use super::resolve::{Plan, Resolver};
 use super::stream::BatchStream;
-use super::{KeyRanges, Projection, RowGroupSpan, RowSelect, prune, thrift};
+use super::{KeyRanges, Projection, RowGroupSpan, RowSelect, may_match, prune, thrift};
 use crate::file::{FileEntry, FileFormat};
+use crate::filter::BoundFilter;
 use crate::pool::{on_pool, panic_message};
 use crate::table::Table;
 use crate::{Result, TableError};
@@ -29,7 +30,7 @@ const FOOTER_GUESS_BYTES: u64 = 64 * 1024;
 const FOOTER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Page indexes beyond this are not read.
-const PAGE_INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(super) const PAGE_INDEX_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Length of the metadata and the magic bytes, at the end of every file.
 const TAIL_BYTES: usize = 8;
@@ -107,6 +108,15 @@ impl FileReader {
     /// [`Storage::read_ranges`](crate::storage::Storage::read_ranges).
     pub async fn row_groups_that_may_hold(&self, keys: &KeyRanges) -> Result<Vec<usize>> {
         prune::row_groups(&self.inner, keys).await
+    }
+
+    /// The rows that may match `filter`, by the file's statistics, bloom filters and page indexes. `projection` is what
+    /// will be read of them: it decides whether looking at pages pays.
+    ///
+    /// # Errors
+    /// As for [`FileReader::row_groups_that_may_hold`].
+    pub async fn rows_that_may_match(&self, filter: &BoundFilter, projection: &Projection) -> Result<RowSelect> {
+        may_match::rows(&self.inner, filter, projection).await
     }
 }
 

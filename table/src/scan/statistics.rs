@@ -50,9 +50,18 @@ impl ColumnBounds {
     /// of its values.
     pub(super) fn of_chunk(chunk: &ColumnChunkMetaData, stored: &DataType, conversion: Conversion) -> Self {
         let Some(statistics) = chunk.statistics() else { return Self::UNKNOWN };
+        Self::of_statistics(statistics, u64::try_from(chunk.num_values()).ok(), stored, conversion)
+    }
+
+    /// As [`ColumnBounds::of_chunk`], for `n_values` values, nulls included.
+    pub(super) fn of_statistics(
+        statistics: &Statistics,
+        n_values: Option<u64>,
+        stored: &DataType,
+        conversion: Conversion,
+    ) -> Self {
         // Values cannot be told from nulls without a count.
         let null_count = statistics.null_count_opt();
-        let n_values = u64::try_from(chunk.num_values()).ok();
         let (min, max) = bounds(statistics, stored, conversion).unwrap_or((None, None));
         Self {
             min,

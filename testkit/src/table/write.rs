@@ -88,6 +88,9 @@ impl TestTable {
                 Transform::Identity => value_of(field.source_id),
                 Transform::Bucket(n) => bucket(n, &value_of(field.source_id)),
                 Transform::Void => Value::Null,
+                transform => {
+                    transformed(transform, self.history.columns[&field.source_id].kind, &value_of(field.source_id))
+                }
             })
             .collect()
     }
@@ -250,6 +253,27 @@ impl TestTable {
     fn put(&self, stored: StoredFile, encoded: Encoded) -> Arc<StoredFile> {
         block_on(self.storage.write(&stored.path, encoded.bytes)).unwrap();
         Arc::new(stored)
+    }
+}
+
+/// What the iceberg crate makes of a value, for transforms that cut something off.
+fn transformed(transform: Transform, kind: ColumnType, value: &Value) -> Value {
+    let datum = match (kind, value) {
+        (_, Value::Null) => return Value::Null,
+        (ColumnType::Int, Value::Long(value)) => Datum::int(i32::try_from(*value).unwrap()),
+        (ColumnType::Long, Value::Long(value)) => Datum::long(*value),
+        (ColumnType::Date, Value::Long(value)) => Datum::date(i32::try_from(*value).unwrap()),
+        (ColumnType::Timestamp, Value::Long(value)) => Datum::timestamp_micros(*value),
+        (ColumnType::String, Value::String(value)) => Datum::string(value),
+        (kind, value) => panic!("no {transform:?} of {value:?} as {kind:?}"),
+    };
+    let transform: iceberg::spec::Transform = transform.name().parse().unwrap();
+    let transform = iceberg::transform::create_transform_function(&transform).unwrap();
+    match transform.transform_literal_result(&datum).unwrap().literal() {
+        iceberg::spec::PrimitiveLiteral::Int(value) => Value::from(*value),
+        iceberg::spec::PrimitiveLiteral::Long(value) => Value::from(*value),
+        iceberg::spec::PrimitiveLiteral::String(value) => Value::from(value.as_str()),
+        other => panic!("no partition value: {other:?}"),
     }
 }
 

@@ -13,7 +13,7 @@ use frazil_fixtures::{FileFormat, FixtureTable, tables};
 use frazil_reader::ReadOptions;
 
 /// Tables that can be read in full.
-fn readable() -> impl Iterator<Item = &'static FixtureTable> {
+pub fn readable() -> impl Iterator<Item = &'static FixtureTable> {
     tables().iter().filter(|table| table.format == FileFormat::Parquet)
 }
 
@@ -22,7 +22,7 @@ fn unreadable() -> impl Iterator<Item = &'static FixtureTable> {
     tables().iter().filter(|table| table.format != FileFormat::Parquet)
 }
 
-fn wait<F: Future>(future: F) -> F::Output {
+pub fn wait<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 

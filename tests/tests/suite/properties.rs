@@ -3,8 +3,8 @@
 //! `FRAZIL_SEED` runs one history, `FRAZIL_HISTORIES` sets how many are run (from seed `FRAZIL_SEED`, else 0).
 //! A failure prints its seed, and the shortest beginning of that history that fails.
 
-mod check;
-mod run;
+pub mod check;
+pub mod run;
 
 use frazil_testkit::random::{Compaction, RandomTable, random_table};
 use tokio::runtime::Runtime;

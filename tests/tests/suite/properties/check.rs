@@ -21,7 +21,7 @@ type Outcome<T> = Result<T, String>;
 type Expected = (i64, Phase, Vec<Change>);
 
 /// How the table is read, and the key that the model is to use.
-fn reading(random: &RandomTable, branch: &str, line: &[&Snapshot]) -> (ReadOptions, Key) {
+pub fn reading(random: &RandomTable, branch: &str, line: &[&Snapshot]) -> (ReadOptions, Key) {
     let mut options = ReadOptions { branch: branch.to_owned(), ..ReadOptions::default() };
     let history = random.table.history();
     let key = match random.shape.key_source {
