@@ -7,7 +7,7 @@ use iceberg::spec::PrimitiveType;
 use crate::file::{FileEntry, PartitionValue};
 use crate::ids::FieldId;
 use crate::manifest::{FieldSummary, ManifestFile};
-use crate::storage::normalize;
+use crate::storage::identity;
 use crate::table::Table;
 
 /// A bound in a form that compares as its type does.
@@ -82,11 +82,15 @@ fn may_share_values(table: &Table, id: FieldId, a: &FileEntry, b: &FileEntry) ->
 pub(crate) fn may_name_path(delete: &FileEntry, data: &FileEntry) -> bool {
     const FILE_PATH: FieldId = FieldId::new(2_147_483_546);
     let bound = |bounds: &std::collections::HashMap<FieldId, Vec<u8>>| {
-        bounds.get(&FILE_PATH).and_then(|bytes| std::str::from_utf8(bytes).ok()).map(|path| normalize(path).to_owned())
+        bounds.get(&FILE_PATH).and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned)
     };
-    bound(&delete.metrics.lower_bounds).is_none_or(|lower| lower.as_str() <= data.key())
-        && bound(&delete.metrics.upper_bounds)
-            .is_none_or(|upper| data.key() <= upper.as_str() || data.key().starts_with(&upper))
+    let (lower, upper) = (bound(&delete.metrics.lower_bounds), bound(&delete.metrics.upper_bounds));
+    let (lower, upper) = (lower.as_deref(), upper.as_deref());
+    let is_within = |path: &str, lower: Option<&str>, upper: Option<&str>| {
+        lower.is_none_or(|lower| lower <= path) && upper.is_none_or(|upper| path <= upper || path.starts_with(upper))
+    };
+    // The delete file may spell paths otherwise, and a bound may be cut within the scheme: either form will do.
+    is_within(&data.path, lower, upper) || is_within(data.key(), lower.map(identity), upper.map(identity))
 }
 
 /// Whether a manifest may list files of the given partition (of the manifest's own spec).

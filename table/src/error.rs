@@ -63,6 +63,15 @@ pub enum TableError {
         #[source]
         source: Source,
     },
+    /// The store refuses: a bucket, key, right or region is wrong. The same request is refused again; change
+    /// what the text names.
+    #[error("storage refuses, path=`{path}`: {detail}")]
+    StorageRefused {
+        /// Path as metadata gives it.
+        path: String,
+        /// What the store said, and what to do.
+        detail: String,
+    },
     /// A file's content contradicts its format or the metadata that lists it. Restore the file.
     #[error("file is corrupt, path=`{path}`: {detail}")]
     Corrupt {
@@ -149,6 +158,7 @@ impl TableError {
             Self::TableNotFound { .. } => "TABLE_NOT_FOUND",
             Self::FileMissing { .. } => "FILE_MISSING",
             Self::Storage { .. } => "STORAGE_UNAVAILABLE",
+            Self::StorageRefused { .. } => "STORAGE_REFUSED",
             Self::Corrupt { .. } => "FILE_CORRUPT",
             Self::Unsupported { .. } => "UNSUPPORTED",
             Self::InvalidRequest { .. } => "INVALID_ARGUMENT",

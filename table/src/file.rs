@@ -136,7 +136,7 @@ pub struct FileEntry {
 impl FileEntry {
     /// Path in the form in which two spellings of one place are equal.
     pub fn key(&self) -> &str {
-        crate::storage::normalize(&self.path)
+        crate::storage::identity(&self.path)
     }
 
     /// The file is a deletion vector.

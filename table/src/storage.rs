@@ -3,10 +3,28 @@
 //! Whatever this crate reads goes through [`Storage`], so a store given to [`StorageBuilder::store`] sees every
 //! request: that is where tests inject faults and delays, and where other kinds of store are added.
 
+mod ahead;
+mod answer;
+mod azure;
+mod clock;
+mod credentials;
+mod failure;
+mod gcs;
+mod http;
 mod iceberg_io;
+mod limits;
+mod location;
 mod object;
 mod path_map;
+mod properties;
 mod ranges;
+mod region;
+mod remedy;
+mod remote;
+mod s3;
+mod sts;
+mod unsupported;
+mod vended;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,10 +36,17 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 
+pub use ahead::{AheadLimits, ReadAhead};
+pub use credentials::{CredentialSource, StorageCredential};
+pub use limits::StoreLimits;
+pub use location::identity;
 pub use path_map::PathMap;
 pub use ranges::RangeLimits;
 
-use self::object::{Counters, Place};
+use self::ahead::{Ahead, Held, Wants};
+use self::object::{Counters, Place, Target};
+use self::properties::Properties;
+use self::remote::{Remote, Wanted};
 use crate::{Result, TableError};
 
 /// A file read at once may have this size at most: such files are metadata, and more of it than this is a
@@ -57,8 +82,13 @@ pub struct Storage {
 #[derive(Debug)]
 struct Stores {
     by_scheme: BTreeMap<String, Arc<dyn ObjectStore>>,
+    /// Serves the schemes of clouds that are not in `by_scheme`. `None` without properties to do it with.
+    remote: Option<Remote>,
     range_limits: Option<RangeLimits>,
-    counters: Counters,
+    /// For stores behind a network.
+    ahead: Arc<Ahead>,
+    ahead_limits: AheadLimits,
+    counters: Arc<Counters>,
 }
 
 /// A file in a folder.
@@ -97,6 +127,47 @@ impl Storage {
         Self { stores: Arc::clone(&self.stores), path_map: Arc::new(path_map) }
     }
 
+    /// The same path map and counters with stores for `s3`, `s3a`, `s3n`, `gs`, `abfs`, `abfss`, `wasb`, `wasbs` and
+    /// `hdfs` that are made from these properties when a path first needs them: one for each bucket. Stores
+    /// that were given to the builder keep their schemes. Names are those of Iceberg's file IO and of pyiceberg
+    /// (`s3.endpoint`, …); a wrong value is found when it is needed. Properties that were set are dropped.
+    #[must_use]
+    pub fn with_properties(&self, properties: BTreeMap<String, String>) -> Self {
+        self.with_remote(self.remote_or_empty(|remote| remote.with_properties(properties)))
+    }
+
+    /// Adds credentials that a catalog vends for prefixes of paths; asked again before they expire.
+    #[must_use]
+    pub fn with_credentials(&self, source: Arc<dyn CredentialSource>) -> Self {
+        self.with_remote(self.remote_or_empty(|remote| remote.with_credentials(source, clock::now_ms)))
+    }
+
+    /// The same with other limits of requests to stores that are made from properties. What the properties say
+    /// of limits goes before these.
+    #[must_use]
+    pub fn with_store_limits(&self, limits: StoreLimits) -> Self {
+        self.with_remote(self.remote_or_empty(|remote| remote.with_limits(limits)))
+    }
+
+    fn remote_or_empty(&self, change: impl FnOnce(&Remote) -> Remote) -> Remote {
+        match &self.stores.remote {
+            Some(remote) => change(remote),
+            None => change(&Remote::new(Properties::default(), StoreLimits::default(), None)),
+        }
+    }
+
+    fn with_remote(&self, remote: Remote) -> Self {
+        let stores = Stores {
+            by_scheme: self.stores.by_scheme.clone(),
+            remote: Some(remote),
+            range_limits: self.stores.range_limits,
+            ahead: Arc::new(Ahead::new(self.stores.ahead_limits)),
+            ahead_limits: self.stores.ahead_limits,
+            counters: Arc::clone(&self.stores.counters),
+        };
+        Self { stores: Arc::new(stores), path_map: Arc::clone(&self.path_map) }
+    }
+
     /// Replacements of paths that every operation applies first.
     pub fn path_map(&self) -> &PathMap {
         &self.path_map
@@ -117,7 +188,12 @@ impl Storage {
     /// [`TableError::Storage`] if the store does not answer; [`TableError::Unsupported`] for a scheme without
     /// a store.
     pub async fn read_limited(&self, path: &str, bytes_max: u64) -> Result<Bytes> {
-        let place = self.place(path)?;
+        if let Some(bytes) = self.held(path, Wants::Any).await?.and_then(|held| held.suffix(held.file_size))
+            && bytes.len() as u64 <= bytes_max
+        {
+            return Ok(bytes);
+        }
+        let place = self.place(path).await?;
         self.stores.counters.add_request();
         let answer = place.store.get(&place.key).await.map_err(|error| place.error(error))?;
         if answer.meta.size > bytes_max {
@@ -139,7 +215,12 @@ impl Storage {
     /// As [`Storage::read_limited`]; [`TableError::Corrupt`] if a range reaches beyond the end of the file,
     /// since then the metadata that it was taken from does not fit.
     pub async fn read_ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let place = self.place(path)?;
+        if let Some(held) = self.held(path, Wants::Any).await?
+            && let Some(bytes) = ranges.iter().map(|range| held.get(range)).collect()
+        {
+            return Ok(bytes);
+        }
+        let place = self.place(path).await?;
         if let Some(range) = ranges.iter().find(|range| range.start > range.end) {
             return Err(TableError::corrupt(&place.shown, format!("range {}..{} is reversed", range.start, range.end)));
         }
@@ -150,12 +231,11 @@ impl Storage {
         let fetched = match self.fetch(&place, &fetches).await {
             Ok(fetched) => fetched,
             Err(error) => {
-                let error = place.error(error);
-                if !matches!(error, TableError::FileMissing { .. }) {
-                    // Stores word "beyond the end" in different ways; the file's size decides.
+                if place.may_be_beyond_end(&error) {
+                    // The file's size decides.
                     self.check_within_file(&place, &fetches).await?;
                 }
-                return Err(error);
+                return Err(place.error(error));
             }
         };
         if fetches.iter().zip(&fetched).any(|(fetch, bytes)| bytes.len() as u64 != fetch.end - fetch.start) {
@@ -172,7 +252,12 @@ impl Storage {
     /// # Errors
     /// As [`Storage::read_limited`].
     pub async fn read_suffix(&self, path: &str, n_bytes: u64) -> Result<(Bytes, u64)> {
-        let place = self.place(path)?;
+        if let Some(held) = self.held(path, Wants::End).await?
+            && let Some(bytes) = held.suffix(n_bytes)
+        {
+            return Ok((bytes, held.file_size));
+        }
+        let place = self.place(path).await?;
         self.stores.counters.add_request();
         let options = GetOptions { range: Some(GetRange::Suffix(n_bytes)), ..GetOptions::default() };
         let answer = place.store.get_opts(&place.key, options).await.map_err(|error| place.error(error))?;
@@ -182,12 +267,50 @@ impl Storage {
         Ok((bytes, file_size))
     }
 
+    /// Says which files will be read soon, with the sizes that metadata gives, in the order in which they will
+    /// be. Where requests take their time, small files are then fetched whole and of others the end, several at
+    /// once and within [`AheadLimits`], and what is asked for of them later is answered from that. Files must
+    /// not change. Failures show when a file is read. Ends when the result is dropped.
+    pub fn read_ahead(&self, files: impl IntoIterator<Item = (Arc<str>, u64)>) -> ReadAhead {
+        let files: Vec<_> = files.into_iter().collect();
+        if files.first().is_none_or(|(path, _)| self.is_near(path)) {
+            return ReadAhead::none();
+        }
+        let this = self.clone();
+        self.stores.ahead.start(files, Box::new(move |path, range| Box::pin(this.clone().fetch_ahead(path, range))))
+    }
+
+    async fn fetch_ahead(self, path: Arc<str>, range: Range<u64>) -> Result<Held> {
+        let place = self.place(&path).await?;
+        self.stores.counters.add_request();
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let answer = place.store.get_opts(&place.key, options).await.map_err(|error| place.error(error))?;
+        let (start, file_size) = (answer.range.start, answer.meta.size);
+        let bytes = answer.bytes().await.map_err(|error| place.error(error))?;
+        self.stores.counters.add_bytes(bytes.len());
+        Ok(Held { start, bytes, file_size })
+    }
+
+    async fn held(&self, path: &str, wants: Wants) -> Result<Option<Held>> {
+        self.stores.ahead.held(path, wants).await
+    }
+
+    /// A request costs little: the store is on this machine.
+    fn is_near(&self, path: &str) -> bool {
+        let stores = &self.stores;
+        match object::target(&stores.by_scheme, stores.remote.is_some(), &self.path_map, path) {
+            Ok(Target::Place(place)) => place.is_near,
+            Ok(Target::Remote { .. }) => false,
+            Err(_) => true,
+        }
+    }
+
     /// Size of a file in bytes.
     ///
     /// # Errors
     /// As [`Storage::read_limited`].
     pub async fn size(&self, path: &str) -> Result<u64> {
-        let place = self.place(path)?;
+        let place = self.place(path).await?;
         self.size_at(&place).await
     }
 
@@ -209,7 +332,7 @@ impl Storage {
     /// # Errors
     /// As [`Storage::read_limited`], save for a missing file.
     pub async fn list(&self, folder: &str) -> Result<Vec<ListedFile>> {
-        let place = self.place(folder)?;
+        let place = self.place(folder).await?;
         self.stores.counters.add_request();
         let listed = place.store.list_with_delimiter(Some(&place.key)).await.map_err(|error| place.error(error));
         let listed = match listed {
@@ -234,7 +357,7 @@ impl Storage {
     /// # Errors
     /// [`TableError::Storage`] if the store did not confirm it.
     pub async fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
-        let place = self.place(path)?;
+        let place = self.place(path).await?;
         self.stores.counters.add_request();
         place.store.put(&place.key, bytes.into()).await.map_err(|error| place.error(error))?;
         Ok(())
@@ -250,8 +373,17 @@ impl Storage {
         self.stores.counters.snapshot()
     }
 
-    fn place(&self, path: &str) -> Result<Place> {
-        object::place(&self.stores.by_scheme, &self.path_map, path)
+    async fn place(&self, path: &str) -> Result<Place> {
+        let remote = self.stores.remote.as_ref();
+        match (object::target(&self.stores.by_scheme, remote.is_some(), &self.path_map, path)?, remote) {
+            (Target::Place(place), _) => Ok(place),
+            (Target::Remote { kind, authority, key, path, shown }, Some(remote)) => {
+                let wanted = Wanted { kind, authority: &authority, path: &path, shown: &shown };
+                let made = remote.store(&wanted).await?;
+                Ok(Place { store: Arc::clone(&made.store), key, shown, made: Some(made), is_near: false })
+            }
+            (Target::Remote { shown, .. }, None) => Err(TableError::unsupported(shown, "no store for its scheme")),
+        }
     }
 
     fn range_limits(&self, place: &Place) -> RangeLimits {
@@ -298,6 +430,7 @@ impl Storage {
 pub struct StorageBuilder {
     by_scheme: BTreeMap<String, Arc<dyn ObjectStore>>,
     range_limits: Option<RangeLimits>,
+    ahead_limits: AheadLimits,
     path_map: PathMap,
 }
 
@@ -306,7 +439,7 @@ impl Default for StorageBuilder {
         let mut by_scheme: BTreeMap<String, Arc<dyn ObjectStore>> = BTreeMap::new();
         by_scheme.insert(object::SCHEME_FILE.to_owned(), Arc::new(LocalFileSystem::new()));
         by_scheme.insert(object::SCHEME_MEMORY.to_owned(), Arc::new(InMemory::new()));
-        Self { by_scheme, range_limits: None, path_map: PathMap::default() }
+        Self { by_scheme, range_limits: None, ahead_limits: AheadLimits::REMOTE, path_map: PathMap::default() }
     }
 }
 
@@ -334,10 +467,18 @@ impl StorageBuilder {
         self
     }
 
+    /// How much is fetched before it is asked for, of stores behind a network. Without it [`AheadLimits::REMOTE`].
+    #[must_use]
+    pub fn ahead_limits(mut self, ahead_limits: AheadLimits) -> Self {
+        self.ahead_limits = ahead_limits;
+        self
+    }
+
     /// The finished handle, its counters at zero.
     pub fn build(self) -> Storage {
-        let Self { by_scheme, range_limits, path_map } = self;
-        let stores = Stores { by_scheme, range_limits, counters: Counters::default() };
+        let Self { by_scheme, range_limits, ahead_limits, path_map } = self;
+        let ahead = Arc::new(Ahead::new(ahead_limits));
+        let stores = Stores { by_scheme, remote: None, range_limits, ahead, ahead_limits, counters: Arc::default() };
         Storage { stores: Arc::new(stores), path_map: Arc::new(path_map) }
     }
 }

@@ -7,8 +7,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod encode;
+pub mod fake_s3;
 pub mod faulty_store;
 pub mod fluent;
+pub mod http_server;
 pub mod model;
 pub mod random;
 pub mod schema;
@@ -16,6 +18,7 @@ mod stored;
 pub mod table;
 pub mod value;
 
+pub use fake_s3::FakeS3;
 pub use faulty_store::{Fault, FaultyStore};
 pub use fluent::Delta;
 pub use model::{Change, Duplicates, History, Key, Kind, Multiset, Snapshot};

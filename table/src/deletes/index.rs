@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::bounds;
 use crate::file::{FileContent, FileEntry, PartitionTuple};
 use crate::ids::SpecId;
-use crate::storage::normalize;
+use crate::storage::identity;
 use crate::table::Table;
 use crate::{Result, TableError};
 
@@ -70,7 +70,7 @@ impl DeleteIndex {
                 let path = delete.referenced_data_file.as_deref().ok_or_else(|| {
                     TableError::corrupt(&*delete.path, "a deletion vector does not name its data file")
                 })?;
-                if let Some(other) = self.vectors.insert(normalize(path).to_owned(), delete.clone()) {
+                if let Some(other) = self.vectors.insert(identity(path).to_owned(), delete.clone()) {
                     return Err(TableError::corrupt(
                         path,
                         format!(
@@ -82,7 +82,7 @@ impl DeleteIndex {
             }
             FileContent::PositionDeletes => match delete.referenced_data_file.as_deref() {
                 Some(path) => {
-                    self.positions_by_path.entry(normalize(path).to_owned()).or_default().push(delete.clone());
+                    self.positions_by_path.entry(identity(path).to_owned()).or_default().push(delete.clone());
                 }
                 None => self.positions.entry(partition()).or_default().push(delete.clone()),
             },

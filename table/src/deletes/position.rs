@@ -13,7 +13,7 @@ use super::index::FileDeletes;
 use super::vector::read_deletion_vector;
 use crate::file::FileEntry;
 use crate::scan::{FileReader, Projection, RowSelect};
-use crate::storage::normalize;
+use crate::storage::identity;
 use crate::table::Table;
 use crate::{Result, TableError};
 
@@ -90,7 +90,7 @@ fn collect<'a>(
     let mut run: Vec<u64> = Vec::with_capacity(batch.num_rows());
     while let Some((path, _)) = rows.peek() {
         let path = *path;
-        let target = targets.get_key_value(normalize(path)).map(|(key, _)| *key);
+        let target = targets.get_key_value(identity(path)).map(|(key, _)| *key);
         run.clear();
         while let Some((_, position)) = rows.next_if(|(next, _)| *next == path) {
             let position = u64::try_from(*position)

@@ -77,7 +77,7 @@ impl IcebergStorage for Handle {
     }
 
     async fn writer(&self, path: &str) -> Result<Box<dyn FileWrite>> {
-        let place = self.0.place(path).map_err(to_iceberg)?;
+        let place = self.0.place(path).await.map_err(to_iceberg)?;
         Ok(Box::new(Writer { inner: BufWriter::new(place.store, place.key), path: path.to_owned() }))
     }
 

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::failure::{Failure, Verdict};
+use super::location::{RemoteKind, split_authority};
+use super::remote::Made;
 use super::{PathMap, StorageCounters, normalize};
 use crate::error::one_line;
 use crate::{Result, TableError};
@@ -20,6 +23,8 @@ pub(super) struct Place {
     pub(super) key: Path,
     /// The path for messages: as asked for, and where the path map leads if it leads elsewhere.
     pub(super) shown: String,
+    /// What there is to know of a store behind a network. `None` for one that was given.
+    pub(super) made: Option<Arc<Made>>,
     /// A request costs about as much as reading a few kilobytes: the store is on this machine.
     pub(super) is_near: bool,
 }
@@ -29,7 +34,19 @@ impl Place {
         TableError::FileMissing { path: self.shown.clone() }
     }
 
+    /// Whether the cause may be a range beyond the end of the file: stores word that in different ways.
+    pub(super) fn may_be_beyond_end(&self, error: &object_store::Error) -> bool {
+        match (&self.made, error) {
+            (Some(_), error) => Failure::of(error).verdict() == Verdict::Unclear,
+            (None, object_store::Error::NotFound { .. }) => false,
+            (None, error) => !is_below_a_file(error),
+        }
+    }
+
     pub(super) fn error(&self, error: object_store::Error) -> TableError {
+        if let Some(made) = &self.made {
+            return Failure::of(&error).into_error(&made.origin, &self.shown);
+        }
         match error {
             object_store::Error::NotFound { .. } => self.missing(),
             source if is_below_a_file(&source) => self.missing(),
@@ -45,12 +62,30 @@ fn is_below_a_file(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(|error| error.kind() == std::io::ErrorKind::NotADirectory)
 }
 
-/// Finds the store and the key of `path`.
-pub(super) fn place(
+/// Where a path leads.
+pub(super) enum Target {
+    /// To a store that is there.
+    Place(Place),
+    /// To a store that properties describe.
+    Remote {
+        kind: RemoteKind,
+        /// Bucket, container and account, or name node.
+        authority: String,
+        key: Path,
+        /// The whole path, replacements applied.
+        path: String,
+        /// As in [`Place`].
+        shown: String,
+    },
+}
+
+/// Finds the store and the key of `path`. `has_remote`: there are properties to make stores from.
+pub(super) fn target(
     by_scheme: &BTreeMap<String, Arc<dyn ObjectStore>>,
+    has_remote: bool,
     path_map: &PathMap,
     path: &str,
-) -> Result<Place> {
+) -> Result<Target> {
     let mapped = path_map.apply(path);
     let shown = one_line(&if mapped == path { path.to_owned() } else { format!("{path} (mapped to {mapped})") });
     let normal = normalize(&mapped);
@@ -64,7 +99,16 @@ pub(super) fn place(
             "a file on another host, or a relative one; a local file is `/path`, `file:/path` or `file:///path`";
         return Err(TableError::unsupported(shown, detail));
     }
-    let Some(store) = by_scheme.get(&scheme) else {
+    // `parse` takes the text as it is; the conversions of `Path` would encode `%`, `#` and others once more.
+    let parse = |key: &str| Path::parse(key).map_err(|error| TableError::unsupported(&shown, error));
+    if let Some(store) = by_scheme.get(&scheme) {
+        let is_file = scheme == SCHEME_FILE;
+        let key = if is_file { parse(&resolve_dots(rest))? } else { parse(rest.trim_matches('/'))? };
+        let is_near = is_file || scheme == SCHEME_MEMORY;
+        return Ok(Target::Place(Place { store: Arc::clone(store), key, shown, made: None, is_near }));
+    }
+    let kind = RemoteKind::of_scheme(&scheme).filter(|_| has_remote);
+    let Some(kind) = kind else {
         let known: Vec<&str> = by_scheme.keys().map(String::as_str).collect();
         let detail = format!(
             "no store for scheme `{scheme}`, there are: {}; a copy can be read with a path map",
@@ -72,11 +116,12 @@ pub(super) fn place(
         );
         return Err(TableError::unsupported(shown, detail));
     };
-    let is_file = scheme == SCHEME_FILE;
-    let key = if is_file { resolve_dots(rest) } else { rest.trim_matches('/').to_owned() };
-    // `parse` takes the text as it is; the conversions of `Path` would encode `%`, `#` and others once more.
-    let key = Path::parse(&key).map_err(|error| TableError::unsupported(&shown, error))?;
-    Ok(Place { store: Arc::clone(store), key, shown, is_near: is_file || scheme == SCHEME_MEMORY })
+    let Some((authority, key)) = split_authority(rest) else {
+        let detail = format!("a path of {} has the form `{scheme}://bucket/key`", kind.name());
+        return Err(TableError::unsupported(shown, detail));
+    };
+    let key = parse(key)?;
+    Ok(Target::Remote { kind, authority: authority.to_owned(), key, path: normal.to_owned(), shown })
 }
 
 /// Splits `scheme:rest`. A colon after the first `/` belongs to a name.

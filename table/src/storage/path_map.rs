@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use super::location::canonical;
 use super::normalize;
 use super::object::scheme_of;
 use crate::{Result, TableError};
 
 /// Replacements of path prefixes. The longest prefix that matches wins; a prefix matches whole names only
-/// (`/a` matches `/a/b`, not `/ab`), and `file:/x`, `file:///x` and `/x` are one prefix.
+/// (`/a` matches `/a/b`, not `/ab`), and `file:/x`, `file:///x` and `/x` are one prefix, as are `s3://x`, `s3a://x` and
+/// `s3n://x`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathMap {
     /// Longest `old` first. Neither side ends in `/`.
@@ -44,7 +46,7 @@ impl PathMap {
         if self.entries.is_empty() {
             return Cow::Borrowed(path);
         }
-        let normal = normalize(path);
+        let normal = canonical(path);
         for Entry { old, new } in &self.entries {
             if let Some(rest) = normal.strip_prefix(old.as_str())
                 && (rest.is_empty() || rest.starts_with('/'))
@@ -81,8 +83,8 @@ fn parse_entry(arg: &str) -> Result<Entry> {
     if !is_absolute(old) {
         return Err(wrong("has an old prefix that is not absolute"));
     }
-    let trim = |prefix: &str| normalize(prefix).trim_end_matches('/').to_owned();
-    Ok(Entry { old: trim(old), new: trim(new) })
+    let trim = |prefix: &str| prefix.trim_end_matches('/').to_owned();
+    Ok(Entry { old: trim(&canonical(old)), new: trim(normalize(new)) })
 }
 
 fn is_absolute(path: &str) -> bool {
@@ -133,6 +135,18 @@ mod tests {
         assert_eq!(map(&["/=/mnt"]).apply("file:/x"), "/mnt/x");
         assert_eq!(map(&["/mnt=/"]).apply("/mnt/x"), "/x");
         assert_eq!(map(&["/mnt=/"]).apply("/mnt"), "/");
+    }
+
+    #[test]
+    fn schemes_that_mean_one_store_are_one_prefix() {
+        for old in ["s3://bucket/t", "s3a://bucket/t/", "s3n://bucket/t"] {
+            let map = map(&[&format!("{old}=/mnt")]);
+            for path in ["s3://bucket/t/x", "s3a://bucket/t/x", "s3n://bucket/t/x"] {
+                assert_eq!(map.apply(path), "/mnt/x");
+            }
+        }
+        assert_eq!(map(&["/=/mnt"]).apply("s3a://bucket/t/x"), "s3a://bucket/t/x");
+        assert_eq!(map(&["/bucket=/mnt"]).apply("s3a://bucket/t/x"), "s3a://bucket/t/x");
     }
 
     #[test]

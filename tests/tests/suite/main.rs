@@ -19,3 +19,4 @@ mod fixtures;
 mod properties;
 mod read;
 mod report;
+mod stores;
