@@ -460,3 +460,34 @@ fn catches(process_id: u32, signal: u32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
     u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (signal - 1)) != 0
 }
+
+#[test]
+fn a_condition_leaves_the_rows_and_changes_that_match_it() {
+    let table = table("upsert_v2");
+    let id_of = |line: &Value| line["id"].as_i64().unwrap();
+    for mode in ["rows", "changelog"] {
+        let all = json_lines(stdout(&read(table, &["--mode", mode])));
+        let matching: Vec<Value> = all.iter().filter(|line| id_of(line) <= 2).cloned().collect();
+        assert!(!matching.is_empty() && matching.len() < all.len());
+        let args = ["--mode", mode, "--where", "id <= 2 AND NOT id IS NULL"];
+        assert_eq!(json_lines(stdout(&read(table, &args))), matching);
+        // The limit counts what is left.
+        let limited = read(table, &[&args[..], &["--limit", "1"]].concat());
+        assert_eq!(json_lines(stdout(&limited)), matching[..1]);
+        // The columns of the condition need not be shown.
+        let names = read(table, &[&args[..], &["--columns", "name"]].concat());
+        let names: Vec<Value> = json_lines(stdout(&names)).into_iter().map(|line| line["name"].clone()).collect();
+        assert_eq!(names, matching.iter().map(|line| line["name"].clone()).collect::<Vec<_>>());
+    }
+}
+
+#[rstest]
+#[case("id =", "filter: expected a column, a value or a condition, found the end")]
+#[case("count(id) > 1", "filter: at character 1: function `count` is not supported")]
+#[case("Id = 1", "filter: at character 1: column `Id` is not in table")]
+#[case("id = 'one'", "filter: at character 6: column `id` cannot be compared with the text 'one'")]
+fn a_condition_that_cannot_be_answered_is_wrong_usage(#[case] condition: &str, #[case] cause: &str) {
+    let output = read(table("upsert_v2"), &["--where", condition]);
+    let line = error(&output, 2);
+    assert!(line.starts_with(&format!("error: {cause}")), "{line}");
+}

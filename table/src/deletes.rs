@@ -8,6 +8,7 @@ mod equality;
 mod group;
 mod index;
 mod key_map;
+mod late;
 mod live;
 mod position;
 mod vector;

@@ -1,5 +1,6 @@
 //! A parquet file whose footer has been read and checked.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -108,6 +109,21 @@ impl FileReader {
     /// [`Storage::read_ranges`](crate::storage::Storage::read_ranges).
     pub async fn row_groups_that_may_hold(&self, keys: &KeyRanges) -> Result<Vec<usize>> {
         prune::row_groups(&self.inner, keys).await
+    }
+
+    /// Encoded bytes of the columns that `projection` is made of, in these row groups.
+    ///
+    /// # Errors
+    /// As for [`FileReader::row_groups_that_may_hold`].
+    pub(crate) fn encoded_bytes(&self, projection: &Projection, row_groups: &VecDeque<usize>) -> Result<u64> {
+        let wanted = self.inner.resolver().plan(projection)?.leaves;
+        let mut n_bytes = 0_u64;
+        for row_group in row_groups {
+            let chunks = self.inner.row_group(*row_group)?.columns().iter().zip(&wanted);
+            let of_wanted = chunks.filter(|(_, wanted)| **wanted).map(|(chunk, _)| chunk.byte_range().1);
+            n_bytes = of_wanted.fold(n_bytes, u64::saturating_add);
+        }
+        Ok(n_bytes)
     }
 
     /// The rows that may match `filter`, by the file's statistics, bloom filters and page indexes. `projection` is what

@@ -136,7 +136,7 @@ fn no_matching_row_is_left_out_by_partitions_statistics_or_bloom_filters() {
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
-/// Rows wide enough that looking for pages pays.
+/// Rows wide enough that looking for pages pays, and reading the columns of the filter before the others.
 #[test]
 fn no_matching_row_is_left_out_by_pages() {
     let mut random = SmallRng::seed_from_u64(7);
@@ -145,7 +145,7 @@ fn no_matching_row_is_left_out_by_pages() {
         .map(|id| {
             let name = if random.random_bool(0.1) { Value::Null } else { format!("{:05}", id / 7).into() };
             let price = if random.random_bool(0.1) { f64::NAN } else { f64::from(random.random_range(0..50)) };
-            vec![id.into(), name, price.into(), format!("{id:0>150}").into()]
+            vec![id.into(), name, price.into(), format!("{id:0>400}").into()]
         })
         .collect();
     let layout = FileLayout { row_group_rows: 2_500, page_rows: 100, dictionary: false, ..FileLayout::default() };

@@ -98,6 +98,12 @@ const ALL: Funnel = Funnel { n_manifests: 20, n_files: 20, n_row_groups: 40, n_p
 #[case::ends("id < 10 OR id >= 159990", 20, Funnel { n_manifests: 20, n_files: 2, n_row_groups: 2, n_page_rows: 500 }, 0..=2)]
 #[case::partition_and_range("region = 'us' AND id > 159999", 0, Funnel { n_manifests: 5, n_files: 0, n_row_groups: 0, n_page_rows: 0 }, 0..=0)]
 #[case::a_bloom_filter("code = 'd45cee1a14ac2825'", 1, Funnel { n_manifests: 20, n_files: 20, n_row_groups: 2, n_page_rows: 8_000 }, 0..=10)]
+#[case::few_rows_of_wide_ones(
+    "code LIKE '%2825'",
+    3,
+    ALL,
+    0..=25
+)]
 #[case::nothing_known("payload LIKE '%77777'", 1, ALL, 100..=100)]
 #[tokio::test]
 async fn what_cannot_match_is_not_read(
