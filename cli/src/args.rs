@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how its values are written.
 
 mod values;
+mod watermark;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use frazil_reader::{
 };
 
 use self::values::{NameList, parse_at, parse_from, parse_names, parse_schema, parse_size, parse_to};
+pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -31,7 +33,7 @@ TABLE is the path or URI of a table's folder or of a metadata file, or `namespac
     version,
     styles = STYLES,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated\n\n\
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 75 not yet, 130 interrupted, 143 terminated\n\n\
                   Examples:\n  frazil demo\n  frazil read warehouse/db/orders --from earliest"
 )]
 pub(crate) struct Cli {
@@ -72,9 +74,21 @@ pub(crate) enum Command {
         "  frazil read warehouse/db/orders --format arrow -o changes.arrows"
     ))]
     Read(Box<ReadArgs>),
-    /// Schema, snapshots, branches, and files of a table
-    #[command(after_help = "Example:\n  frazil inspect warehouse/db/orders --json")]
+    /// Schema, snapshots, files and health of a table, with what to do about it
+    #[command(
+        after_help = "Examples:\n  frazil inspect warehouse/db/orders\n  frazil inspect warehouse/db/orders --json --partitions 10"
+    )]
     Inspect(InspectArgs),
+    /// Event time up to which a table is complete
+    #[command(after_help = concat!(
+        "Exit codes: 0 reached, or shown; 75 not yet reached; 1 cannot tell; 2 wrong usage\n\n",
+        "Examples:\n",
+        "  frazil watermark warehouse/db/orders\n",
+        "  frazil watermark warehouse/db/orders --reach 2026-11-21T01:00:00Z && ./hourly-job\n",
+        "  frazil watermark warehouse/db/orders --reach 2026-11-21Z --wait --timeout 2h\n",
+        "  frazil watermark warehouse/db/orders --name column:ordered_at --lateness 10m"
+    ))]
+    Watermark(WatermarkArgs),
     /// Shows the changes of a table that Flink upserts into, which ships with this program, and checks them
     #[command(after_help = "Example:\n  frazil demo")]
     Demo,
@@ -180,6 +194,9 @@ pub(crate) struct InspectArgs {
     /// Branch whose files are counted
     #[arg(long, value_name = "NAME", default_value = MAIN_BRANCH)]
     pub(crate) branch: String,
+    /// Partitions to show at most: those with most small files and deletes
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) partitions: usize,
 }
 
 /// What `read` delivers.

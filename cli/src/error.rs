@@ -40,6 +40,9 @@ pub(crate) enum CliError {
     /// A fault of this software.
     #[error("internal error: {0}")]
     Internal(String),
+    /// The watermark has not reached the time asked for. The output says how far it is.
+    #[error("not yet reached")]
+    NotYet,
     /// Whoever read the output has seen enough.
     #[error("the output was closed")]
     ClosedPipe,
@@ -76,7 +79,7 @@ impl CliError {
 
     /// Nobody has to be told.
     pub(crate) fn is_quiet(&self) -> bool {
-        matches!(self, Self::ClosedPipe | Self::Interrupted | Self::Terminated)
+        matches!(self, Self::NotYet | Self::ClosedPipe | Self::Interrupted | Self::Terminated)
     }
 
     /// The status that the program ends with.
@@ -85,6 +88,7 @@ impl CliError {
             Self::ClosedPipe => 0,
             // An argument that the table contradicts is wrong usage as much as one that cannot be parsed.
             Self::Usage(_) | Self::Read(ReadError::Table(TableError::InvalidRequest { .. })) => 2,
+            Self::NotYet => 75,
             Self::Interrupted => 130,
             Self::Terminated => 143,
             _ => 1,
@@ -100,18 +104,22 @@ impl CliError {
             Self::Temporary { .. } => "TEMPORARY_FOLDER",
             Self::CheckFailed(_) => "CHECK_FAILED",
             Self::Internal(_) => "INTERNAL",
+            Self::NotYet => "NOT_YET",
             Self::ClosedPipe => "CLOSED",
             Self::Interrupted => "INTERRUPTED",
             Self::Terminated => "TERMINATED",
         }
     }
 
-    fn advice(&self) -> Advice {
+    /// What can be done about it.
+    pub(crate) fn advice(&self) -> Advice {
         match self {
             Self::Read(error) => error.advice(),
             Self::Internal(_) | Self::CheckFailed(_) => Advice::ReportBug,
             Self::Usage(_) | Self::Output { .. } => Advice::FixRequest,
-            Self::Temporary { .. } | Self::ClosedPipe | Self::Interrupted | Self::Terminated => Advice::RetryLater,
+            Self::NotYet | Self::Temporary { .. } | Self::ClosedPipe | Self::Interrupted | Self::Terminated => {
+                Advice::RetryLater
+            }
         }
     }
 
@@ -161,7 +169,7 @@ impl CliError {
             Self::Temporary { .. } => "free space there, or set TMPDIR to another folder",
             Self::CheckFailed(_) => "this is a fault: please report it",
             Self::Internal(_) => "please report it, with the command and its output under -v",
-            Self::Usage(_) | Self::ClosedPipe | Self::Interrupted | Self::Terminated => return None,
+            Self::NotYet | Self::Usage(_) | Self::ClosedPipe | Self::Interrupted | Self::Terminated => return None,
         };
         Some(remedy.to_owned())
     }
@@ -204,6 +212,7 @@ fn table_remedy(error: &TableError) -> Option<String> {
         TableError::TableNotFound { detail, .. }
         | TableError::Unsupported { detail, .. }
         | TableError::Corrupt { detail, .. }
+        | TableError::WatermarkUnknown { detail }
             if detail.contains("; ") =>
         {
             return None;
@@ -224,6 +233,10 @@ fn table_remedy(error: &TableError) -> Option<String> {
             ));
         }
         TableError::LineageBroken { .. } | TableError::TableReplaced { .. } => "start again with --from full",
+        TableError::WatermarkUnknown { .. } => {
+            "let the writers put `watermark.<name>` into snapshot summaries, or name another source with \
+             --name property:KEY or --name column:NAME"
+        }
         TableError::MemoryLimit { .. } => "raise --memory-limit",
         TableError::Internal { .. } => "please report it, with the command and its output under -v",
         _ => return None,

@@ -1,5 +1,9 @@
 //! `frazil inspect`: what a table is made of.
 
+mod files;
+mod health;
+mod history;
+mod manifests;
 mod partition;
 mod report;
 mod text;
@@ -7,7 +11,9 @@ mod text;
 use frazil_table::Table;
 use frazil_table::lineage::Lineage;
 
+use self::report::Settings;
 use crate::args::{GlobalArgs, InspectArgs};
+use crate::clock::now_ms;
 use crate::error::CliError;
 use crate::open::open;
 use crate::output::{Look, Output};
@@ -18,7 +24,9 @@ use crate::output::{Look, Output};
 /// What loading the table, reading its manifests and writing give.
 pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), CliError> {
     let table = open(&args.table, global).await?;
-    let report = report::gather(&table, &lineage(&table, &args.branch)?, &args.branch).await?;
+    let lineage = lineage(&table, &args.branch)?;
+    let settings = Settings { n_partitions_max: args.partitions, now_ms: now_ms() };
+    let report = report::gather(&table, &lineage, &args.branch, settings).await?;
     let text = if global.json {
         let mut text =
             serde_json::to_string_pretty(&report).map_err(|error| CliError::Internal(format!("report: {error}")))?;
@@ -33,3 +41,6 @@ pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), C
 fn lineage(table: &Table, branch: &str) -> Result<Lineage, CliError> {
     Ok(Lineage::of_branch(table.metadata(), table.metadata_location(), branch)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The program `frazil`: reads arguments, wires the libraries together, and says how it ended.
 
 mod args;
+mod clock;
 mod demo;
 mod error;
 mod format;
@@ -8,6 +9,7 @@ mod inspect;
 mod open;
 mod output;
 mod read;
+mod watermark;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -129,6 +131,7 @@ async fn command(cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Read(args) => read::run(&args, &cli.global).await,
         Command::Inspect(args) => inspect::run(&args, &cli.global).await,
+        Command::Watermark(args) => watermark::run(&args, &cli.global).await,
         Command::Demo => demo::run(&cli.global).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -9,6 +9,9 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+#[path = "cli/watermark.rs"]
+mod watermark;
+
 use std::fs;
 use std::io::Cursor;
 use std::process::{Command, Output, Stdio};
@@ -412,7 +415,7 @@ fn completions_are_written_for_every_shell(#[values("bash", "zsh", "fish", "powe
 
 #[rstest]
 fn help_ends_with_an_example(
-    #[values(&["--help"], &["read", "--help"], &["inspect", "--help"], &["demo", "--help"], &["completions", "--help"])]
+    #[values(&["--help"], &["read", "--help"], &["inspect", "--help"], &["watermark", "--help"], &["demo", "--help"], &["completions", "--help"])]
     args: &[&str],
 ) {
     let output = run(args);

@@ -100,6 +100,7 @@ pub(crate) fn run(data: &[u8]) {
 fn manifest(content: ManifestContent) -> ManifestFile {
     ManifestFile {
         path: PATH.into(),
+        length_bytes: None,
         spec_id: SpecId::new(0),
         content,
         sequence_number: 7,

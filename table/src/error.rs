@@ -123,6 +123,12 @@ pub enum TableError {
         /// `table-uuid` found now.
         found: String,
     },
+    /// The table does not say up to which event time it is complete, or says it in a way that cannot be read.
+    #[error("cannot tell the watermark: {detail}")]
+    WatermarkUnknown {
+        /// What is missing or cannot be read, and what to do where that depends on it.
+        detail: String,
+    },
     /// Less memory is allowed than one step needs at least. Raise the limit.
     #[error("memory limit is too small, needed_bytes=`{needed_bytes}`, limit_bytes=`{limit_bytes}`: {detail}")]
     MemoryLimit {
@@ -165,6 +171,7 @@ impl TableError {
             Self::SnapshotExpired { .. } => "SNAPSHOT_EXPIRED",
             Self::LineageBroken { .. } => "LINEAGE_BROKEN",
             Self::TableReplaced { .. } => "TABLE_REPLACED",
+            Self::WatermarkUnknown { .. } => "WATERMARK_UNKNOWN",
             Self::MemoryLimit { .. } => "MEMORY_LIMIT",
             Self::Internal { .. } => "INTERNAL",
         }

@@ -3,7 +3,7 @@
 //! Layers, each using only those above it: [`storage`] (bytes at a path), [`catalog`] (from a name to a
 //! [`Table`]), [`manifest`] and [`mod@file`] (what a snapshot lists), [`lineage`] (which snapshots follow each
 //! other), [`changes`] (what one snapshot added and removed), [`scan`] (rows of one data file, by field id),
-//! [`deletes`] (which of them are live).
+//! [`deletes`] (which of them are live). [`watermark`] stands beside them: how far a table's events reach.
 
 mod bounds;
 pub mod catalog;
@@ -20,6 +20,7 @@ mod pool;
 pub mod scan;
 pub mod storage;
 mod table;
+pub mod watermark;
 
 pub use error::{Advice, TableError};
 pub use ids::{DataSequenceNumber, FieldId, SnapshotId, SpecId};

@@ -108,6 +108,25 @@ pub async fn read_manifests<'a>(
         .await
 }
 
+/// Reads many manifests, several at once, and shows each with its entries, in the order of `manifests`. Nothing of
+/// them is kept beyond what the cache of manifests holds.
+///
+/// # Errors
+/// As for [`manifest_entries`].
+pub async fn visit_manifests<'a>(
+    table: &Table,
+    manifests: impl IntoIterator<Item = &'a ManifestFile>,
+    mut visit: impl FnMut(&'a ManifestFile, &[ManifestEntry]),
+) -> Result<()> {
+    let mut read = stream::iter(manifests)
+        .map(|manifest| async move { Ok::<_, TableError>((manifest, manifest_entries(table, manifest).await?)) })
+        .buffered(N_CONCURRENT_READS);
+    while let Some((manifest, entries)) = read.try_next().await? {
+        visit(manifest, &entries);
+    }
+    Ok(())
+}
+
 /// All files that are live in a snapshot.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use frazil_reader::{At, From, SchemaMode, To};
 use frazil_table::SnapshotId;
 
-type Parsed<T> = Result<T, String>;
+pub(super) type Parsed<T> = Result<T, String>;
 
 /// Column names. A type of its own, so that the parser takes one argument for the whole list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,14 +148,14 @@ fn parse_snapshot(text: &str) -> Parsed<SnapshotId> {
 }
 
 /// A time, cut to milliseconds.
-struct Time {
-    ms: i64,
+pub(super) struct Time {
+    pub(super) ms: i64,
     /// Something was cut.
-    has_rest: bool,
+    pub(super) has_rest: bool,
 }
 
 /// A time of RFC 3339. The seconds may be left out.
-fn parse_time(text: &str) -> Parsed<Time> {
+pub(super) fn parse_time(text: &str) -> Parsed<Time> {
     let with_seconds = || {
         let (date, clock) = text.split_once(['T', 't', ' '])?;
         let zone_at = clock.find(['Z', 'z', '+', '-'])?;

@@ -90,6 +90,24 @@ pub(crate) fn short_time(timestamp_ms: i64) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// A duration for people: its two largest units.
+pub(crate) fn duration_text(ms: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    let mut rest = ms;
+    let mut parts = Vec::new();
+    for (unit_ms, name) in UNITS {
+        let n = rest / unit_ms;
+        rest %= unit_ms;
+        if n > 0 || !parts.is_empty() {
+            parts.push(format!("{n}{name}"));
+        }
+        if parts.len() == 2 {
+            break;
+        }
+    }
+    if parts.is_empty() { format!("{ms}ms") } else { parts.join(" ") }
+}
+
 /// At least `n_digits` digits.
 fn write_digits(value: u64, n_digits: usize, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
@@ -174,5 +192,14 @@ mod tests {
     fn commit_times_are_timestamps_with_zone() {
         assert_eq!(commit_timestamp(1_510_871_468_123), "2017-11-16T22:31:08.123000+00:00");
         assert_eq!(short_time(1_510_871_468_123), "2017-11-16 22:31:08Z");
+    }
+
+    #[test]
+    fn durations_have_their_two_largest_units() {
+        assert_eq!(duration_text(0), "0ms");
+        assert_eq!(duration_text(999), "999ms");
+        assert_eq!(duration_text(61_500), "1m 1s");
+        assert_eq!(duration_text(3_600_000), "1h 0m");
+        assert_eq!(duration_text(90_061_000), "1d 1h");
     }
 }

@@ -1,15 +1,20 @@
 //! What is known about a table, gathered in one place. The names of the fields are those of `--json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use frazil_table::file::{FileContent, FileEntry};
 use frazil_table::lineage::Lineage;
-use frazil_table::manifest::live_files;
+use frazil_table::manifest::manifest_list;
+use frazil_table::storage::PathMap;
 use frazil_table::{FieldId, SnapshotId, Table};
 use iceberg::spec::{FormatVersion, NestedField, Schema, SnapshotRef, Type};
 use serde::Serialize;
 use serde_json::Value;
+use tracing::warn;
 
+use super::files::{Counts, count};
+use super::health::{Facts, Health, Named, assess};
+use super::history::{Commit, HistoryReport, Reference, Retention};
+use super::manifests::ManifestsReport;
 use super::partition::partition_text;
 use crate::error::CliError;
 use crate::format::time::commit_timestamp;
@@ -34,8 +39,11 @@ pub(crate) struct Report {
     pub(crate) properties: BTreeMap<String, String>,
     pub(crate) snapshots: Vec<SnapshotReport>,
     pub(crate) refs: Vec<RefReport>,
-    /// `None` if the branch has no snapshot.
+    pub(crate) history: HistoryReport,
+    /// `None` if the branch has no snapshot, as below.
+    pub(crate) manifests: Option<ManifestsReport>,
     pub(crate) files: Option<FilesReport>,
+    pub(crate) health: Option<Health>,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,6 +114,10 @@ pub(crate) struct FilesReport {
     /// A data file below this size is small.
     pub(crate) small_file_size_bytes: u64,
     pub(crate) total: Counts,
+    /// Data files that are older than equality deletes under another partition spec, which do not reach them.
+    pub(crate) data_files_beyond_equality_deletes: u64,
+    pub(crate) n_partitions: u64,
+    /// By spec and partition. If there are more than are to be shown, those with most small files and deletes.
     pub(crate) partitions: Vec<PartitionReport>,
 }
 
@@ -118,58 +130,25 @@ pub(crate) struct PartitionReport {
     pub(crate) counts: Counts,
 }
 
-/// Live files.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Counts {
-    pub(crate) data_files: u64,
-    /// Rows in data files, deleted ones included.
-    pub(crate) data_rows: u64,
-    pub(crate) data_bytes: u64,
-    pub(crate) small_files: u64,
-    /// Small files among the data files; 0 without any.
-    pub(crate) small_file_ratio: f64,
-    pub(crate) position_delete_files: u64,
-    pub(crate) equality_delete_files: u64,
-    pub(crate) deletion_vectors: u64,
-    /// Entries of delete files: positions, or keys that may match no row or many.
-    pub(crate) delete_entries: u64,
-    pub(crate) delete_bytes: u64,
-}
-
-impl Counts {
-    fn add(&mut self, file: &FileEntry, small_file_size_bytes: u64) {
-        if file.content == FileContent::Data {
-            self.data_files += 1;
-            self.data_rows = self.data_rows.saturating_add(file.record_count);
-            self.data_bytes = self.data_bytes.saturating_add(file.file_size_bytes);
-            self.small_files += u64::from(file.file_size_bytes < small_file_size_bytes);
-            self.small_file_ratio = ratio(self.small_files, self.data_files);
-            return;
-        }
-        if file.is_deletion_vector() {
-            self.deletion_vectors += 1;
-        } else if file.content == FileContent::EqualityDeletes {
-            self.equality_delete_files += 1;
-        } else {
-            self.position_delete_files += 1;
-        }
-        self.delete_entries = self.delete_entries.saturating_add(file.record_count);
-        // One puffin file holds many vectors; each counts for its own part.
-        let bytes = file.content_range.map_or(file.file_size_bytes, |(_, length)| length);
-        self.delete_bytes = self.delete_bytes.saturating_add(bytes);
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a ratio for people, of numbers far below the limit")]
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+/// What `inspect` shows, beside the table and branch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// Partitions to show at most.
+    pub(crate) n_partitions_max: usize,
+    /// The present, milliseconds since the epoch: ages are counted to it.
+    pub(crate) now_ms: i64,
 }
 
 /// Gathers all of it. Only the files of the branch's head need more than the table's metadata.
 ///
 /// # Errors
 /// What reading the head's manifests gives.
-pub(crate) async fn gather(table: &Table, lineage: &Lineage, branch: &str) -> Result<Report, CliError> {
+pub(crate) async fn gather(
+    table: &Table,
+    lineage: &Lineage,
+    branch: &str,
+    settings: Settings,
+) -> Result<Report, CliError> {
     let metadata = table.metadata();
     let mut schemas: Vec<SchemaReport> = metadata.schemas_iter().map(|schema| schema_report(table, schema)).collect();
     schemas.sort_by_key(|schema| schema.schema_id);
@@ -177,10 +156,17 @@ pub(crate) async fn gather(table: &Table, lineage: &Lineage, branch: &str) -> Re
         metadata.snapshots().map(|snapshot| snapshot_report(snapshot, lineage)).collect();
     // v1 tables have no sequence numbers, and their commit times are all there is.
     snapshots.sort_by_key(|snapshot| (snapshot.sequence_number, snapshot.timestamp_ms, snapshot.snapshot_id));
-    let files = match lineage.head() {
+    let (refs, references) = refs(table)?;
+    let history = history_report(table, lineage, &references, settings.now_ms).await;
+    let mut head = match lineage.head() {
         None => None,
-        Some(head) => Some(files_report(table, head, branch).await?),
+        Some(head) => Some(head_report(table, head, branch).await?),
     };
+    let health = head.as_ref().map(|(manifests, files)| judge(files, manifests, &history));
+    if let Some((_, files)) = &mut head {
+        limit(&mut files.partitions, settings.n_partitions_max);
+    }
+    let (manifests, files) = head.unzip();
     Ok(Report {
         table: table.name().to_owned(),
         table_uuid: metadata.uuid().to_string(),
@@ -198,8 +184,11 @@ pub(crate) async fn gather(table: &Table, lineage: &Lineage, branch: &str) -> Re
         partition_specs: spec_reports(table),
         properties: metadata.properties().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         snapshots,
-        refs: ref_reports(table)?,
+        refs,
+        history,
+        manifests,
         files,
+        health,
     })
 }
 
@@ -261,15 +250,14 @@ fn spec_reports(table: &Table) -> Vec<SpecReport> {
 }
 
 fn snapshot_report(snapshot: &SnapshotRef, lineage: &Lineage) -> SnapshotReport {
-    let summary = snapshot.summary();
-    let count = |key: &str| summary.additional_properties.get(key).and_then(|text| text.parse().ok());
+    let count = |key: &str| summary_count(snapshot, key);
     SnapshotReport {
         snapshot_id: snapshot.snapshot_id(),
         parent_snapshot_id: snapshot.parent_snapshot_id(),
         sequence_number: snapshot.sequence_number(),
         timestamp: commit_timestamp(snapshot.timestamp_ms()),
         timestamp_ms: snapshot.timestamp_ms(),
-        operation: summary.operation.as_str().to_owned(),
+        operation: snapshot.summary().operation.as_str().to_owned(),
         schema_id: snapshot.schema_id(),
         is_on_branch: lineage.index_of(SnapshotId::new(snapshot.snapshot_id())).is_some(),
         added_data_files: count("added-data-files"),
@@ -281,52 +269,142 @@ fn snapshot_report(snapshot: &SnapshotRef, lineage: &Lineage) -> SnapshotReport 
     }
 }
 
-/// Branches and tags. The metadata library shows them one at a time by name only, but writes all of them down.
-fn ref_reports(table: &Table) -> Result<Vec<RefReport>, CliError> {
+/// Branches and tags, to be shown and for what they keep. The metadata library shows them one at a time by name
+/// only, but writes all of them down.
+fn refs(table: &Table) -> Result<(Vec<RefReport>, Vec<Reference>), CliError> {
     let metadata = table.metadata();
     let written =
         serde_json::to_value(metadata).map_err(|error| CliError::Internal(format!("metadata as JSON: {error}")))?;
-    let mut refs: Vec<RefReport> = Vec::new();
+    let mut refs: Vec<(RefReport, Reference)> = Vec::new();
     for (name, value) in written.get("refs").and_then(Value::as_object).into_iter().flatten() {
         if let (Some(kind), Some(snapshot)) =
             (value.get("type").and_then(Value::as_str), metadata.snapshot_for_ref(name))
         {
-            refs.push(RefReport { name: name.clone(), kind: kind.to_owned(), snapshot_id: snapshot.snapshot_id() });
+            let number = |key: &str| value.get(key).and_then(Value::as_u64);
+            let snapshot_id = snapshot.snapshot_id();
+            let reference = Reference {
+                snapshot_id,
+                is_branch: kind == "branch",
+                max_snapshot_age_ms: number("max-snapshot-age-ms"),
+                min_snapshots_to_keep: number("min-snapshots-to-keep"),
+            };
+            refs.push((RefReport { name: name.clone(), kind: kind.to_owned(), snapshot_id }, reference));
         }
     }
     if refs.is_empty()
         && let Some(current) = metadata.current_snapshot()
     {
         // Tables of format version 1 have a current snapshot and write no refs.
-        let name = frazil_table::MAIN_BRANCH.to_owned();
-        refs.push(RefReport { name, kind: "branch".to_owned(), snapshot_id: current.snapshot_id() });
+        let (name, snapshot_id) = (frazil_table::MAIN_BRANCH.to_owned(), current.snapshot_id());
+        let reference =
+            Reference { snapshot_id, is_branch: true, max_snapshot_age_ms: None, min_snapshots_to_keep: None };
+        refs.push((RefReport { name, kind: "branch".to_owned(), snapshot_id }, reference));
     }
-    refs.sort_by(|left, right| (&left.kind, &left.name).cmp(&(&right.kind, &right.name)));
-    Ok(refs)
+    refs.sort_by(|(left, _), (right, _)| (&left.kind, &left.name).cmp(&(&right.kind, &right.name)));
+    Ok(refs.into_iter().unzip())
 }
 
-async fn files_report(table: &Table, head: &SnapshotRef, branch: &str) -> Result<FilesReport, CliError> {
-    let target = table.metadata().properties().get(TARGET_FILE_SIZE_PROPERTY).and_then(|text| text.parse().ok());
+async fn history_report(table: &Table, lineage: &Lineage, references: &[Reference], now_ms: i64) -> HistoryReport {
+    let metadata = table.metadata();
+    let commits: Vec<Commit> = metadata.snapshots().map(commit).collect();
+    let line: Vec<Commit> = lineage.snapshots().iter().map(commit).collect();
+    let retention = Retention::of(|key| metadata.properties().get(key));
+    let metadata_file_bytes = metadata_file_bytes(table).await;
+    HistoryReport::new(&commits, &line, references, retention, metadata_file_bytes, now_ms)
+}
+
+/// `None` where the file cannot be seen: some catalogs give out metadata that they keep to themselves.
+async fn metadata_file_bytes(table: &Table) -> Option<u64> {
+    let location = table.metadata_location();
+    // A path that the user gave is taken as it is, one from a catalog goes through the path map.
+    let unmapped = table.storage().with_path_map(PathMap::default());
+    if let Ok(bytes) = unmapped.size(location).await {
+        return Some(bytes);
+    }
+    match table.storage().size(location).await {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            warn!("the size of the metadata file is not known: {error}");
+            None
+        }
+    }
+}
+
+fn commit(snapshot: &SnapshotRef) -> Commit {
+    let count = |key: &str| summary_count(snapshot, key);
+    Commit {
+        snapshot_id: snapshot.snapshot_id(),
+        parent_snapshot_id: snapshot.parent_snapshot_id(),
+        timestamp_ms: snapshot.timestamp_ms(),
+        added_data_files: count("added-data-files"),
+        added_rows: count("added-records"),
+        added_bytes: count("added-files-size"),
+    }
+}
+
+fn summary_count(snapshot: &SnapshotRef, key: &str) -> Option<u64> {
+    snapshot.summary().additional_properties.get(key).and_then(|text| text.parse().ok())
+}
+
+async fn head_report(
+    table: &Table,
+    head: &SnapshotRef,
+    branch: &str,
+) -> Result<(ManifestsReport, FilesReport), CliError> {
+    let properties = table.metadata().properties();
+    let target = properties.get(TARGET_FILE_SIZE_PROPERTY).and_then(|text| text.parse().ok());
     // As for a rewrite: three quarters of the target are large enough.
     let small_file_size_bytes = target.unwrap_or(TARGET_FILE_SIZE_BYTES_DEFAULT) / 4 * 3;
-    let live = live_files(table, head).await?;
-    let mut total = Counts::default();
-    let mut by_partition: BTreeMap<_, Counts> = BTreeMap::new();
-    for file in live.data.iter().chain(&live.deletes) {
-        total.add(file, small_file_size_bytes);
-        let counts = by_partition.entry((file.spec_id, file.partition.clone())).or_default();
-        counts.add(file, small_file_size_bytes);
-    }
-    let partitions = by_partition.into_iter().map(|((spec_id, tuple), counts)| PartitionReport {
-        spec_id: spec_id.get(),
-        partition: partition_text(table, spec_id, &tuple),
-        counts,
+    let list = manifest_list(table, head).await?;
+    let files = count(table, &list, small_file_size_bytes).await?;
+    let partitions = files.partitions.into_iter().map(|partition| PartitionReport {
+        spec_id: partition.spec_id.get(),
+        partition: partition_text(table, partition.spec_id, &partition.tuple),
+        counts: partition.counts,
     });
-    Ok(FilesReport {
+    let partitions: Vec<PartitionReport> = partitions.collect();
+    let report = FilesReport {
         branch: branch.to_owned(),
         snapshot_id: head.snapshot_id(),
         small_file_size_bytes,
-        total,
-        partitions: partitions.collect(),
+        total: files.total,
+        data_files_beyond_equality_deletes: files.data_files_beyond_equality_deletes,
+        n_partitions: partitions.len() as u64,
+        partitions,
+    };
+    Ok((ManifestsReport::new(&list, properties), report))
+}
+
+fn judge(files: &FilesReport, manifests: &ManifestsReport, history: &HistoryReport) -> Health {
+    let partitions: Vec<Named<'_>> = files
+        .partitions
+        .iter()
+        .map(|partition| Named { name: &partition.partition, counts: &partition.counts })
+        .collect();
+    assess(&Facts {
+        partitions: &partitions,
+        total: &files.total,
+        small_file_size_bytes: files.small_file_size_bytes,
+        data_files_beyond_equality_deletes: files.data_files_beyond_equality_deletes,
+        manifests,
+        history,
     })
+}
+
+/// Keeps the `n_max` partitions with most small files and deletes, in their order.
+fn limit(partitions: &mut Vec<PartitionReport>, n_max: usize) {
+    if partitions.len() <= n_max {
+        return;
+    }
+    let weight = |partition: &PartitionReport| partition.counts.small_files + partition.counts.delete_files();
+    let mut places: Vec<usize> = (0..partitions.len()).collect();
+    // The sort is stable: among equals the first stay.
+    places.sort_by_key(|place| std::cmp::Reverse(partitions.get(*place).map(weight)));
+    places.truncate(n_max);
+    let kept: HashSet<usize> = places.into_iter().collect();
+    let mut place = 0;
+    partitions.retain(|_| {
+        place += 1;
+        kept.contains(&(place - 1))
+    });
 }

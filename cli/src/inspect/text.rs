@@ -2,12 +2,16 @@
 
 use std::fmt::Write;
 
-use anstyle::{Effects, Style};
+use anstyle::{AnsiColor, Effects, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::report::{Counts, FilesReport, Report, SchemaReport, SnapshotReport};
+use super::files::Counts;
+use super::health::{Health, Severity};
+use super::history::HistoryReport;
+use super::manifests::ManifestsReport;
+use super::report::{FilesReport, Report, SchemaReport, SnapshotReport};
 use crate::format::table::{pad, printable};
-use crate::format::time::short_time;
+use crate::format::time::{duration_text, short_time};
 use crate::output::Look;
 
 const HEADING: Style = Style::new().effects(Effects::BOLD);
@@ -38,6 +42,13 @@ pub(crate) fn render(report: &Report, look: Look) -> String {
     match &report.files {
         None => heading("files: the branch has no snapshot yet", look, &mut out),
         Some(files) => files_text(files, look, &mut out),
+    }
+    if let Some(manifests) = &report.manifests {
+        manifests_text(manifests, look, &mut out);
+    }
+    history_text(&report.history, look, &mut out);
+    if let Some(health) = &report.health {
+        health_text(health, look, &mut out);
     }
     out
 }
@@ -135,40 +146,128 @@ fn files_text(files: &FilesReport, look: Look, out: &mut String) {
         ("data files", true),
         ("rows", true),
         ("size", true),
+        ("average", true),
         ("small", true),
         ("position deletes", true),
         ("equality deletes", true),
         ("deletion vectors", true),
         ("delete entries", true),
+        ("deleted rows", true),
+        ("under equality deletes", true),
+        ("dangling", true),
     ]);
     for partition in &files.partitions {
         let name = if partition.partition.is_empty() { "all" } else { &partition.partition };
         grid.row(file_cells(name, &partition.spec_id.to_string(), &partition.counts));
     }
-    if files.partitions.len() != 1 {
+    if files.n_partitions != 1 {
         grid.row(file_cells("total", "", &files.total));
     }
     grid.render(out);
+    let n_hidden = files.n_partitions.saturating_sub(files.partitions.len() as u64);
+    if n_hidden > 0 {
+        let _ =
+            writeln!(out, "  {n_hidden} more partitions, with fewer small files and deletes; --partitions shows more");
+    }
 }
 
-fn file_cells(name: &str, spec: &str, counts: &Counts) -> [String; 10] {
+fn file_cells(name: &str, spec: &str, counts: &Counts) -> [String; 14] {
     [
         name.to_owned(),
         spec.to_owned(),
         counts.data_files.to_string(),
         counts.data_rows.to_string(),
         size_text(counts.data_bytes),
+        size_text(counts.average_file_size_bytes),
         format!("{:.0} %", counts.small_file_ratio * 100.0),
         counts.position_delete_files.to_string(),
         counts.equality_delete_files.to_string(),
         counts.deletion_vectors.to_string(),
         counts.delete_entries.to_string(),
+        format!("{:.0} %", counts.deleted_row_ratio * 100.0),
+        counts.data_files_under_equality_deletes.to_string(),
+        counts.dangling_delete_files.to_string(),
     ]
+}
+
+fn manifests_text(manifests: &ManifestsReport, look: Look, out: &mut String) {
+    heading(&format!("manifests: {}", manifests.count()), look, out);
+    let facts = [
+        ("of data, of deletes", format!("{}, {}", manifests.data_manifests, manifests.delete_manifests)),
+        ("size, average", format!("{}, {}", size_text(manifests.bytes), size_text(manifests.average_bytes))),
+        ("small", format!("{} (below {})", manifests.small_manifests, size_text(manifests.small_manifest_size_bytes))),
+    ];
+    facts_text(facts, out);
+}
+
+fn history_text(history: &HistoryReport, look: Look, out: &mut String) {
+    heading("history", look, out);
+    let oldest = match (&history.oldest_snapshot, history.oldest_snapshot_age_ms) {
+        (Some(time), Some(age)) => format!("{time}, {} ago", duration_text(age)),
+        _ => "none".to_owned(),
+    };
+    let kept = format!(
+        "{}, and {} snapshots at least",
+        duration_text(history.max_snapshot_age_ms),
+        history.min_snapshots_to_keep
+    );
+    facts_text(
+        [
+            ("metadata file", history.metadata_file_bytes.map_or_else(|| "unknown".to_owned(), size_text)),
+            ("oldest snapshot", oldest),
+            ("to be kept", kept),
+            ("past that", format!("{} of {} snapshots", history.expirable_snapshots, history.snapshots)),
+        ],
+        out,
+    );
+    let Some(growth) = &history.growth else { return };
+    let or_unknown = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
+    let text = format!(
+        "{} commits, {} data files, {} rows, {} (in {})",
+        growth.commits_per_day,
+        or_unknown(growth.added_data_files_per_day.map(|n| n.to_string())),
+        or_unknown(growth.added_rows_per_day.map(|n| n.to_string())),
+        or_unknown(growth.added_bytes_per_day.map(size_text)),
+        duration_text(growth.span_ms)
+    );
+    facts_text([("added each day", text)], out);
+}
+
+fn facts_text<const N: usize>(facts: [(&str, String); N], out: &mut String) {
+    for (name, value) in facts {
+        let _ = writeln!(out, "  {name:<19}  {}", printable(&value));
+    }
+}
+
+fn health_text(health: &Health, look: Look, out: &mut String) {
+    heading(&format!("health: {} of 100", health.score), look, out);
+    if health.findings.is_empty() {
+        let _ = writeln!(out, "  nothing to do");
+    }
+    for finding in &health.findings {
+        let style = severity_style(finding.severity);
+        let (on, off) = match look.is_coloured {
+            true => (style.render().to_string(), style.render_reset().to_string()),
+            false => (String::new(), String::new()),
+        };
+        let name = finding.severity.name();
+        let _ = writeln!(out, "  {on}{name:<8}{off}  {}  (-{})", printable(&finding.what), finding.points);
+        let _ = writeln!(out, "            why: {}", finding.why);
+        let _ = writeln!(out, "            do:  {}", printable(&finding.remedy));
+    }
+}
+
+fn severity_style(severity: Severity) -> Style {
+    match severity {
+        Severity::Info => AnsiColor::Cyan.on_default(),
+        Severity::Warning => AnsiColor::Yellow.on_default(),
+        Severity::Critical => AnsiColor::Red.on_default().effects(Effects::BOLD),
+    }
 }
 
 /// A size with three digits or so.
 #[expect(clippy::cast_precision_loss, reason = "shown with one digit after the point")]
-fn size_text(bytes: u64) -> String {
+pub(super) fn size_text(bytes: u64) -> String {
     let mut size = bytes as f64;
     for unit in ["B", "KB", "MB", "GB", "TB"] {
         if size < 1024.0 {

@@ -32,6 +32,8 @@ pub struct FieldSummary {
 pub struct ManifestFile {
     /// Where it is.
     pub path: Arc<str>,
+    /// Its size; `None` if the list does not say, or says it wrongly. Nothing is read by it.
+    pub length_bytes: Option<u64>,
     /// Partition spec of its files.
     pub spec_id: SpecId,
     /// What its files hold.
@@ -107,6 +109,7 @@ fn manifest(index: usize, record: Record<'_>) -> Result<ManifestFile> {
     };
     Ok(ManifestFile {
         path: record.string(500, "manifest_path")?.into(),
+        length_bytes: record.optional_count(501, "manifest_length").unwrap_or(None),
         spec_id: SpecId::new(record.optional_int(502, "partition_spec_id")?.unwrap_or(0)),
         content,
         sequence_number: record.optional_long(515, "sequence_number")?.unwrap_or(0),

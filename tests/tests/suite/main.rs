@@ -20,3 +20,4 @@ mod properties;
 mod read;
 mod report;
 mod stores;
+mod watermark;
