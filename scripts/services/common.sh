@@ -19,15 +19,20 @@ usage() {
     exit 2
 }
 
-# need COMMAND PACKAGE...: installs the first package that there is, if the command is missing.
+# need COMMAND PACKAGE...: installs the first package that can be, if the command is missing.
 need() {
-    local command=$1 package
+    command -v "$1" >/dev/null || install_package "$@"
+    command -v "$1" >/dev/null || fail "\`$1\` is missing, also with the package $2"
+}
+
+# install_package THING PACKAGE...: for the sake of THING.
+install_package() {
+    local thing=$1 package
     shift
-    command -v "$command" >/dev/null && return
     if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-        fail "\`$command\` is missing: install the package $1"
+        fail "\`$thing\` is missing: install the package $1"
     fi
-    log "installing $1"
+    log "installing the package $1"
     (
         export DEBIAN_FRONTEND=noninteractive
         # Two scripts may get here at the same time.
@@ -41,7 +46,8 @@ need() {
         done
         tail -5 "$cache/apt.log" >&2
         exit 1
-    ) || fail "\`$command\` is missing, and the package $1 could not be installed"
+    ) || fail "\`$thing\` is missing, and the package $1 could not be installed"
+    hash -r
 }
 
 need_java() {

@@ -22,7 +22,7 @@ install() {
     need curl curl
     need python3 python3
     # Debian ships the module without what it needs to install packages.
-    python3 -c 'import ensurepip' 2>/dev/null || need ensurepip python3-venv
+    python3 -c 'import ensurepip' 2>/dev/null || install_package ensurepip python3-venv
     once "$name" make_environment
 }
 

@@ -22,7 +22,7 @@ install() {
         # Debian's package would start a server of its own.
         need pg_createcluster postgresql-common
         sed -i -E 's/^#? *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
-        need initdb postgresql
+        install_package initdb postgresql
         find_programs
     fi
 }
