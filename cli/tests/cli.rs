@@ -34,12 +34,15 @@ fn run(args: &[&str]) -> Output {
     frazil(args).output().unwrap()
 }
 
+/// `--path-map` for all fixture tables.
+fn path_maps() -> Vec<String> {
+    FixtureTable::path_maps().into_iter().flat_map(|map| ["--path-map".to_owned(), map]).collect()
+}
+
 /// `frazil read` of a fixture table by its folder.
 fn read(table: &FixtureTable, args: &[&str]) -> Output {
-    let (old, new) = FixtureTable::path_map();
-    let map = format!("{old}={}", new.display());
     let metadata_file = table.metadata_file.display().to_string();
-    run(&[&["read", &metadata_file, "--path-map", &map], args].concat())
+    frazil(&["read", &metadata_file]).args(path_maps()).args(args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -349,18 +352,20 @@ fn a_faulty_compaction_is_warned_of_and_shown() {
 
 #[test]
 fn inspect_describes_a_table_as_text_and_as_json() {
-    let (old, new) = FixtureTable::path_map();
-    let map = format!("{old}={}", new.display());
     for table in tables() {
         let metadata_file = table.metadata_file.display().to_string();
-        let args = ["inspect", &metadata_file, "--path-map", &map];
-        let output = run(&[&args[..], &["--json"]].concat());
+        let inspect = || {
+            let mut command = frazil(&["inspect", &metadata_file]);
+            command.args(path_maps());
+            command
+        };
+        let output = inspect().arg("--json").output().unwrap();
         let report: Value = serde_json::from_str(stdout(&output)).unwrap();
         assert_eq!(report["format_version"], table.format_version, "{}", table.label());
         assert_eq!(report["snapshots"].as_array().unwrap().len(), table.snapshots.len());
         assert_eq!(report["refs"].as_array().unwrap().len(), table.branches.len() + table.tags.len());
         assert_eq!(report["files"].is_null(), table.lineage("main").is_empty());
-        let output = run(&args);
+        let output = inspect().output().unwrap();
         let text = stdout(&output);
         assert!(text.contains(report["table_uuid"].as_str().unwrap()));
         for snapshot in &table.snapshots {

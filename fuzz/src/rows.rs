@@ -204,8 +204,7 @@ async fn rewritten(table: &Table, file: &Arc<FileEntry>) -> Result<Vec<Vec<u8>>>
 
 /// Loads a fixture table; other files can be put into its storage under `memory://`.
 pub(crate) fn open(fixture: &FixtureTable) -> Table {
-    let (old, new) = FixtureTable::path_map();
-    let storage = Storage::local().with_path_map(PathMap::parse(&[format!("{old}={}", new.display())]).unwrap());
+    let storage = Storage::local().with_path_map(PathMap::parse(&FixtureTable::path_maps()).unwrap());
     wait(load_table(&TableLocator::Path(fixture.metadata_file.display().to_string()), &storage)).unwrap()
 }
 

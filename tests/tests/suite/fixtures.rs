@@ -2,8 +2,11 @@
 
 mod bounds;
 mod change_sets;
+mod columns;
+mod conditions;
 mod find;
 mod fold;
+mod history;
 mod replace;
 mod rows;
 

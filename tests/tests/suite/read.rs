@@ -14,14 +14,14 @@ use crate::canonical;
 
 /// A storage that finds the unpacked fixtures at the paths which the tables store.
 pub fn storage() -> Storage {
-    let (old, new) = FixtureTable::path_map();
-    Storage::local().with_path_map(PathMap::parse(&[format!("{old}={}", new.display())]).unwrap())
+    Storage::local().with_path_map(PathMap::parse(&FixtureTable::path_maps()).unwrap())
 }
 
 /// The table as a user would name it first: by its catalog if it has one.
 pub fn locator(fixture: &FixtureTable) -> TableLocator {
     match &fixture.located {
-        Located::Folder => TableLocator::Path(fixture.folder.display().to_string()),
+        // The metastore itself is for the live tests.
+        Located::Folder | Located::Hive { .. } => TableLocator::Path(fixture.folder.display().to_string()),
         Located::Sqlite { database, catalog, namespace } => TableLocator::Sql {
             uri: format!("sqlite:{}", database.display()),
             catalog: Some(catalog.clone()),
@@ -161,4 +161,33 @@ pub async fn changes(table: &Table, fixture: &FixtureTable, options: ReadOptions
             }
         }
     }
+}
+
+/// Applies all changes, with `at_end` called for the rows that each snapshot leaves.
+pub async fn fold(
+    table: &Table,
+    schema: &Schema,
+    options: ReadOptions,
+    mut at_end: impl FnMut(&SnapshotInfo, &Rows) -> Result<(), String>,
+) -> Result<Rows, Failure> {
+    let mut stream = read_changes(table, options).await?;
+    let mut fold = Rows::default();
+    while let Some(event) = stream.next().await? {
+        match event {
+            Event::SchemaChange { from, to, .. } => {
+                return Err(Failure::Wrong(format!("the schema changes from {from} to {to}")));
+            }
+            Event::SnapshotEnd { snapshot, .. } => at_end(&snapshot, &fold)?,
+            Event::Changes(batch) => {
+                for (operation, row) in batch.operations.iter().zip(canonical::rows_of(&batch.rows, schema)?) {
+                    if operation.adds() {
+                        fold.insert(row);
+                    } else if !fold.remove(&row) {
+                        return Err(Failure::Wrong(format!("{} of a row that is not there: {row}", operation.short())));
+                    }
+                }
+            }
+        }
+    }
+    Ok(fold)
 }
