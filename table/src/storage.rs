@@ -13,6 +13,7 @@ mod gcs;
 mod http;
 mod iceberg_io;
 mod limits;
+mod local;
 mod location;
 mod object;
 mod path_map;
@@ -32,7 +33,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 
@@ -44,6 +44,7 @@ pub use path_map::PathMap;
 pub use ranges::RangeLimits;
 
 use self::ahead::{Ahead, Held, Wants};
+use self::local::LocalStore;
 use self::object::{Counters, Place, Target};
 use self::properties::Properties;
 use self::remote::{Remote, Wanted};
@@ -437,7 +438,7 @@ pub struct StorageBuilder {
 impl Default for StorageBuilder {
     fn default() -> Self {
         let mut by_scheme: BTreeMap<String, Arc<dyn ObjectStore>> = BTreeMap::new();
-        by_scheme.insert(object::SCHEME_FILE.to_owned(), Arc::new(LocalFileSystem::new()));
+        by_scheme.insert(object::SCHEME_FILE.to_owned(), Arc::new(LocalStore::default()));
         by_scheme.insert(object::SCHEME_MEMORY.to_owned(), Arc::new(InMemory::new()));
         Self { by_scheme, range_limits: None, ahead_limits: AheadLimits::REMOTE, path_map: PathMap::default() }
     }
