@@ -10,7 +10,7 @@ use iceberg::spec::{NestedField, PrimitiveType, Type};
 use roaring::RoaringTreemap;
 
 use super::index::FileDeletes;
-use super::vector::read_deletion_vector;
+use super::vector::read_deletion_vectors;
 use crate::file::FileEntry;
 use crate::scan::{FileReader, Projection, RowSelect};
 use crate::storage::identity;
@@ -32,17 +32,20 @@ pub async fn position_deletes<'a>(
 ) -> Result<HashMap<String, RoaringTreemap>> {
     let mut deleted: HashMap<String, RoaringTreemap> = HashMap::new();
     let mut by_delete_file: HashMap<String, (Arc<FileEntry>, Vec<&FileEntry>)> = HashMap::new();
+    let mut by_vector: Vec<(&FileEntry, &FileEntry)> = Vec::new();
     for (data, deletes) in files {
-        if let Some(vector) = &deletes.vector {
-            let positions = read_deletion_vector(table.storage(), vector).await?;
-            check_positions(data, vector, &positions)?;
-            deleted.insert(data.key().to_owned(), positions);
-        }
+        by_vector.extend(deletes.vector.as_deref().map(|vector| (data, vector)));
         for delete in &deletes.positions {
             let (_, targets) =
                 by_delete_file.entry(delete.key().to_owned()).or_insert_with(|| (delete.clone(), Vec::new()));
             targets.push(data);
         }
+    }
+    let vectors: Vec<&FileEntry> = by_vector.iter().map(|(_, vector)| *vector).collect();
+    let vectors = read_deletion_vectors(table.storage(), &vectors).await?;
+    for ((data, vector), positions) in by_vector.into_iter().zip(vectors) {
+        check_positions(data, vector, &positions)?;
+        deleted.insert(data.key().to_owned(), positions);
     }
     for (delete, targets) in by_delete_file.into_values() {
         read_position_delete_file(table, &delete, &targets, &mut deleted).await?;

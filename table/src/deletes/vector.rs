@@ -3,7 +3,9 @@
 //! Source: Iceberg puffin spec, "deletion-vector-v1 blob type": length of what follows (4 bytes, big-endian),
 //! magic `D1 D3 39 64`, a 64-bit roaring bitmap in portable form, CRC-32 of magic and bitmap (big-endian).
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use roaring::RoaringTreemap;
 
 use crate::file::FileEntry;
@@ -15,12 +17,45 @@ const MAGIC: [u8; 4] = [0xD1, 0xD3, 0x39, 0x64];
 /// Larger blobs are refused: a vector that deletes every second row of a billion takes 125 MB.
 const BLOB_BYTES_MAX: u64 = 1 << 30;
 
-/// Reads the deletion vector that `entry` describes: the manifest's offset and length lead to it, so the
-/// puffin footer is not needed.
+/// Blobs of one puffin file that are held at a time, unless a single one is larger.
+const READ_BYTES: u64 = 32 << 20;
+
+/// Reads the deletion vectors that `entries` describe, in that order. Manifests' offsets and lengths lead to them,
+/// so no puffin footer is needed; those of one file are read together.
 ///
 /// # Errors
-/// [`TableError::Corrupt`] if the blob is damaged or not what the manifest says.
-pub(super) async fn read_deletion_vector(storage: &Storage, entry: &FileEntry) -> Result<RoaringTreemap> {
+/// [`TableError::Corrupt`] if a blob is damaged or not what the manifest says.
+pub(super) async fn read_deletion_vectors(storage: &Storage, entries: &[&FileEntry]) -> Result<Vec<RoaringTreemap>> {
+    let mut by_path: BTreeMap<&str, Vec<(Range<u64>, usize)>> = BTreeMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        by_path.entry(entry.key()).or_default().push((blob_range(entry)?, index));
+    }
+    let mut vectors: BTreeMap<usize, RoaringTreemap> = BTreeMap::new();
+    for blobs in by_path.values_mut() {
+        blobs.sort_unstable_by_key(|(range, _)| range.start);
+        for blobs in chunks(blobs) {
+            let Some(entry) = blobs.first().and_then(|(_, index)| entries.get(*index)) else { continue };
+            let (ranges, indexes): (Vec<Range<u64>>, Vec<usize>) = blobs.iter().cloned().unzip();
+            let read = storage.read_ranges(&entry.path, &ranges).await?;
+            let path = entry.path.to_string();
+            let parse = move || read.iter().map(|blob| parse_deletion_vector(blob, &path)).collect::<Result<Vec<_>>>();
+            vectors.extend(indexes.into_iter().zip(on_pool(parse).await??));
+        }
+    }
+    for (entry, vector) in entries.iter().zip(vectors.values()) {
+        if vector.len() != entry.record_count {
+            let detail = format!(
+                "the deletion vector holds `{}` positions, its manifest says `{}`",
+                vector.len(),
+                entry.record_count
+            );
+            return Err(TableError::corrupt(&*entry.path, detail));
+        }
+    }
+    Ok(vectors.into_values().collect())
+}
+
+fn blob_range(entry: &FileEntry) -> Result<Range<u64>> {
     let corrupt = |detail: String| TableError::corrupt(&*entry.path, detail);
     let (offset, length) =
         entry.content_range.ok_or_else(|| corrupt("a deletion vector has no content offset and size".to_owned()))?;
@@ -28,18 +63,20 @@ pub(super) async fn read_deletion_vector(storage: &Storage, entry: &FileEntry) -
         return Err(corrupt(format!("deletion vector of `{length}` bytes; at most `{BLOB_BYTES_MAX}` are read")));
     }
     let end = offset.checked_add(length).ok_or_else(|| corrupt("content offset overflows".to_owned()))?;
-    let blob = storage.read_ranges(&entry.path, std::slice::from_ref(&(offset..end))).await?;
-    let blob = blob.into_iter().next().unwrap_or_else(Bytes::new);
-    let path = entry.path.to_string();
-    let vector = on_pool(move || parse_deletion_vector(&blob, &path)).await??;
-    if vector.len() != entry.record_count {
-        return Err(corrupt(format!(
-            "the deletion vector holds `{}` positions, its manifest says `{}`",
-            vector.len(),
-            entry.record_count
-        )));
-    }
-    Ok(vector)
+    Ok(offset..end)
+}
+
+/// Cuts blobs into pieces that are read with one call each.
+fn chunks(blobs: &[(Range<u64>, usize)]) -> impl Iterator<Item = &[(Range<u64>, usize)]> {
+    let mut n_bytes = 0_u64;
+    blobs.chunk_by(move |(previous, _), (next, _)| {
+        n_bytes = n_bytes.saturating_add(previous.end - previous.start);
+        let fits = n_bytes.saturating_add(next.end - next.start) <= READ_BYTES;
+        if !fits {
+            n_bytes = 0;
+        }
+        fits
+    })
 }
 
 /// Decodes a `deletion-vector-v1` blob. `path` is for messages.
