@@ -104,3 +104,93 @@ pub fn parse_deletion_vector(blob: &[u8], path: &str) -> Result<RoaringTreemap> 
         _ => Err(corrupt("the bitmap is damaged")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::single_range_in_vec_init)]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::file::{ColumnMetrics, EntryOrder, FileContent, FileFormat, PartitionTuple};
+    use crate::ids::{DataSequenceNumber, SnapshotId, SpecId};
+
+    fn blob(positions: &RoaringTreemap) -> Vec<u8> {
+        let mut body = MAGIC.to_vec();
+        positions.serialize_into(&mut body).unwrap();
+        let mut crc = flate2::Crc::new();
+        crc.update(&body);
+        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+        [&length, body.as_slice(), &crc.sum().to_be_bytes()].concat()
+    }
+
+    fn entry(path: &str, content_range: (u64, u64), record_count: u64) -> FileEntry {
+        FileEntry {
+            content: FileContent::PositionDeletes,
+            path: path.into(),
+            format: FileFormat::Puffin,
+            spec_id: SpecId::new(0),
+            partition: PartitionTuple::default(),
+            record_count,
+            file_size_bytes: 0,
+            data_sequence_number: DataSequenceNumber::new(1),
+            file_sequence_number: None,
+            added_snapshot_id: SnapshotId::new(1),
+            metrics: Arc::new(ColumnMetrics::default()),
+            equality_ids: Vec::new(),
+            referenced_data_file: None,
+            content_range: Some(content_range),
+            first_row_id: None,
+            is_encrypted: false,
+            order: EntryOrder::default(),
+        }
+    }
+
+    /// A puffin file with these vectors, and their entries.
+    async fn written(storage: &Storage, path: &str, vectors: &[RoaringTreemap]) -> Vec<FileEntry> {
+        let mut file = b"PFA1".to_vec();
+        let mut entries = Vec::new();
+        for vector in vectors {
+            let blob = blob(vector);
+            entries.push(entry(path, (file.len() as u64, blob.len() as u64), vector.len()));
+            file.extend(blob);
+        }
+        storage.write(path, file.into()).await.unwrap();
+        entries
+    }
+
+    #[tokio::test]
+    async fn vectors_of_one_file_take_one_request_and_keep_their_order() {
+        let storage = Storage::local();
+        let vectors: Vec<RoaringTreemap> = (0..5).map(|n| (n..2 * n + 1).collect()).collect();
+        let one = written(&storage, "memory://table/one.puffin", &vectors).await;
+        let other = written(&storage, "memory://table/other.puffin", &vectors[1..3]).await;
+        let entries = [&one[4], &other[1], &one[0], &one[2], &other[0], &one[1], &one[3]];
+        let before = storage.counters().n_requests;
+
+        let read = read_deletion_vectors(&storage, &entries).await.unwrap();
+
+        assert_eq!(storage.counters().n_requests - before, 2);
+        let expected = [4, 2, 0, 2, 1, 1, 3].map(|index: usize| vectors[index].clone());
+        assert_eq!(read, expected);
+    }
+
+    #[tokio::test]
+    async fn a_vector_that_holds_other_than_its_manifest_says_is_corrupt() {
+        let storage = Storage::local();
+        let vectors = [[1, 2].into_iter().collect(), [3].into_iter().collect::<RoaringTreemap>()];
+        let mut entries = written(&storage, "memory://table/lie.puffin", &vectors).await;
+        entries[1].record_count = 2;
+        let error = read_deletion_vectors(&storage, &entries.iter().collect::<Vec<_>>()).await.unwrap_err();
+        assert!(error.to_string().contains("holds `1` positions, its manifest says `2`"), "{error}");
+    }
+
+    #[test]
+    fn blobs_are_cut_where_they_become_too_large_together() {
+        let size = READ_BYTES / 4;
+        let blobs: Vec<(Range<u64>, usize)> =
+            (0..10_u64).zip(0..).map(|(n, index)| (n * size..(n + 1) * size, index)).collect();
+        assert_eq!(chunks(&blobs).map(<[_]>::len).collect::<Vec<_>>(), [4, 4, 2]);
+        assert_eq!(chunks(&[(0..READ_BYTES * 2, 0), (READ_BYTES * 2..READ_BYTES * 2 + 1, 1)]).count(), 2);
+        assert_eq!(chunks(&[]).count(), 0);
+    }
+}
