@@ -1,5 +1,8 @@
 //! From a key to the highest data sequence number of the deletes that name it.
 
+mod long;
+mod word_bloom;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType, TimestampNanosecondType,
@@ -13,6 +16,8 @@ use hashbrown::HashTable;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use self::long::LongMap;
+use self::word_bloom::WordBloom;
 use crate::{Result, TableError};
 
 /// One of `n_parts` (a power of two) that keys are divided into by their hash.
@@ -86,7 +91,7 @@ impl KeyMap {
     /// Makes room for `n_keys`, so that filling needs no second table beside the first.
     pub(super) fn reserve(&mut self, n_keys: usize) {
         match self {
-            Self::Long(map) => map.keys.reserve(n_keys, |entry| HASHER.hash_one(entry.0)),
+            Self::Long(map) => map.reserve(n_keys),
             Self::Rows(map) => map.table.reserve(n_keys, |entry| entry.hash),
         }
     }
@@ -97,8 +102,7 @@ impl KeyMap {
             |error: arrow_schema::ArrowError| TableError::internal(format!("keys could not be decoded: {error}"));
         match (self, types) {
             (Self::Long(map), [data_type]) => {
-                let keys = map.keys.iter().map(|entry| Some(entry.0)).chain(map.null.map(|_| None));
-                let longs: Int64Array = keys.collect();
+                let longs: Int64Array = map.keys().collect();
                 // Integers are reinterpreted through the type of the same width.
                 let array: ArrayRef = match data_type {
                     DataType::Int32 | DataType::Date32 => {
@@ -120,7 +124,7 @@ impl KeyMap {
 
     pub(super) fn n_keys(&self) -> usize {
         match self {
-            Self::Long(map) => map.keys.len() + usize::from(map.null.is_some()),
+            Self::Long(map) => map.n_keys(),
             Self::Rows(map) => map.table.len(),
         }
     }
@@ -128,8 +132,8 @@ impl KeyMap {
     /// Memory that the keys take.
     pub(super) fn size_bytes(&self) -> u64 {
         let bytes = match self {
-            Self::Long(map) => map.keys.allocation_size() + map.filter.words.len() * 8,
-            Self::Rows(map) => map.table.allocation_size() + map.bytes.capacity() + map.filter.words.len() * 8,
+            Self::Long(map) => map.size_bytes(),
+            Self::Rows(map) => map.table.allocation_size() + map.bytes.capacity() + map.filter.size_bytes(),
         };
         bytes as u64
     }
@@ -171,142 +175,12 @@ fn integers(columns: &[ArrayRef]) -> Result<Integers> {
     Ok(Integers { values, nulls: column.nulls().filter(|nulls| nulls.null_count() > 0).cloned() })
 }
 
-/// A Bloom filter of one word for each key: most rows have no deleted key, and need not touch the table.
-#[derive(Default)]
-struct Filter {
-    words: Vec<u64>,
-}
-
-impl Filter {
-    fn add(&mut self, hash: u64) {
-        if let Some(word) = Self::slot(hash, self.words.len()).and_then(|slot| self.words.get_mut(slot)) {
-            *word |= Self::bits(hash);
-        }
-    }
-
-    fn may_contain(&self, hash: u64) -> bool {
-        match Self::slot(hash, self.words.len()).and_then(|slot| self.words.get(slot)) {
-            Some(word) => word & Self::bits(hash) == Self::bits(hash),
-            None => true,
-        }
-    }
-
-    /// Sixteen bits a key, a power of two of words.
-    fn n_words(n_keys: usize) -> usize {
-        (n_keys / 4).next_power_of_two().max(64)
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // a slot is smaller than the number of words
-    fn slot(hash: u64, n_words: usize) -> Option<usize> {
-        n_words.checked_sub(1).map(|mask| (hash >> 20) as usize & mask)
-    }
-
-    fn bits(hash: u64) -> u64 {
-        (1 << (hash & 63)) | (1 << ((hash >> 6) & 63)) | (1 << ((hash >> 12) & 63))
-    }
-}
-
-#[derive(Default)]
-pub(super) struct LongMap {
-    keys: HashTable<(i64, i64)>,
-    null: Option<i64>,
-    filter: Filter,
-}
-
-impl LongMap {
-    fn get(&self, key: i64, hash: u64) -> Option<i64> {
-        if !self.filter.may_contain(hash) {
-            return None;
-        }
-        self.keys.find(hash, |entry| entry.0 == key).map(|entry| entry.1)
-    }
-
-    fn insert(&mut self, keys: &Integers, sequence_number: i64, part: KeyPart, only: Option<&Self>) {
-        for (index, key) in keys.values.iter().enumerate() {
-            if keys.nulls.as_ref().is_some_and(|nulls| nulls.is_null(index)) {
-                // The null key belongs to the first part.
-                if part.part == 0 && only.is_none_or(|only| only.null.is_some()) {
-                    self.null = self.null.max(Some(sequence_number));
-                }
-                continue;
-            }
-            let hash = HASHER.hash_one(*key);
-            if !part.contains(hash) || only.is_some_and(|only| only.get(*key, hash).is_none()) {
-                continue;
-            }
-            match self.keys.entry(hash, |entry| entry.0 == *key, |entry| HASHER.hash_one(entry.0)) {
-                hashbrown::hash_table::Entry::Occupied(mut entry) => {
-                    let number = &mut entry.get_mut().1;
-                    *number = (*number).max(sequence_number);
-                }
-                hashbrown::hash_table::Entry::Vacant(entry) => {
-                    entry.insert((*key, sequence_number));
-                }
-            }
-            self.note(hash);
-        }
-    }
-
-    fn note(&mut self, hash: u64) {
-        let n_words = Filter::n_words(self.keys.len());
-        if n_words > self.filter.words.len() {
-            // Grown ahead, so that this happens once for each doubling of the keys.
-            self.filter.words = vec![0; n_words];
-            for (key, _) in &self.keys {
-                self.filter.add(HASHER.hash_one(*key));
-            }
-        } else {
-            self.filter.add(hash);
-        }
-    }
-
-    fn probe(&self, keys: &Integers, sequence_number: i64, mut deleted: impl FnMut(usize)) {
-        if self.keys.is_empty() && self.null.is_none() {
-            return;
-        }
-        match &keys.nulls {
-            None => self.probe_without_nulls(&keys.values, sequence_number, deleted),
-            Some(nulls) => {
-                for (index, key) in keys.values.iter().enumerate() {
-                    let number = if nulls.is_null(index) { self.null } else { self.get(*key, HASHER.hash_one(*key)) };
-                    if number.is_some_and(|number| number > sequence_number) {
-                        deleted(index);
-                    }
-                }
-            }
-        }
-    }
-
-    /// First the filter for a block of keys, then the table for those it lets through: the first loop has no
-    /// branch to mispredict, and the second one's cache misses overlap.
-    fn probe_without_nulls(&self, keys: &[i64], sequence_number: i64, mut deleted: impl FnMut(usize)) {
-        const BLOCK: usize = 512;
-        let mut passed = [(0_usize, 0_i64, 0_u64); BLOCK];
-        for (block, keys) in keys.chunks(BLOCK).enumerate() {
-            let mut n_passed = 0;
-            for (index, key) in keys.iter().enumerate() {
-                let hash = HASHER.hash_one(*key);
-                if let Some(slot) = passed.get_mut(n_passed) {
-                    *slot = (index, *key, hash);
-                }
-                n_passed += usize::from(self.filter.may_contain(hash));
-            }
-            for (index, key, hash) in passed.iter().take(n_passed) {
-                let found = self.keys.find(*hash, |entry| entry.0 == *key);
-                if found.is_some_and(|entry| entry.1 > sequence_number) {
-                    deleted(block * BLOCK + index);
-                }
-            }
-        }
-    }
-}
-
 /// Keys of any type, encoded by arrow's row format into one arena.
 pub(super) struct RowMap {
     converter: RowConverter,
     table: HashTable<RowEntry>,
     bytes: Vec<u8>,
-    filter: Filter,
+    filter: WordBloom,
 }
 
 #[derive(Clone, Copy)]
@@ -322,7 +196,7 @@ impl RowMap {
         let fields = types.iter().map(|data_type| SortField::new(data_type.clone())).collect();
         let converter = RowConverter::new(fields)
             .map_err(|error| TableError::invalid(format!("these columns cannot be a key: {error}")))?;
-        Ok(Self { converter, table: HashTable::new(), bytes: Vec::new(), filter: Filter::default() })
+        Ok(Self { converter, table: HashTable::new(), bytes: Vec::new(), filter: WordBloom::default() })
     }
 
     fn encode(&self, columns: &[ArrayRef]) -> Result<arrow_row::Rows> {
@@ -368,12 +242,9 @@ impl RowMap {
     }
 
     fn note(&mut self, hash: u64) {
-        let n_words = Filter::n_words(self.table.len());
-        if n_words > self.filter.words.len() {
-            self.filter.words = vec![0; n_words];
-            for entry in &self.table {
-                self.filter.add(entry.hash);
-            }
+        if self.filter.is_too_small_for(self.table.len()) {
+            // Grown ahead, so that this happens once for each doubling of the keys.
+            self.filter = WordBloom::new(self.table.len(), self.table.iter().map(|entry| entry.hash));
         } else {
             self.filter.add(hash);
         }
