@@ -20,7 +20,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int64Type};
 use arrow_ipc::reader::StreamReader;
-use frazil_fixtures::{FileFormat, FixtureTable, Form, Rows, canonical_row, change_line, table, tables};
+use frazil_fixtures::{FixtureTable, Form, Rows, canonical_row, change_line, table, tables};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -69,13 +69,9 @@ fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn readable() -> impl Iterator<Item = &'static FixtureTable> {
-    tables().iter().filter(|table| table.format == FileFormat::Parquet)
-}
-
 #[test]
 fn rows_of_every_table_are_those_of_its_writer() {
-    for table in readable() {
+    for table in tables() {
         let Some(head) = table.lineage("main").pop() else { continue };
         let schema = table.schema(head.schema_id);
         let mut rows = Rows::default();
@@ -88,7 +84,7 @@ fn rows_of_every_table_are_those_of_its_writer() {
 
 #[test]
 fn changes_of_every_table_fold_to_its_rows() {
-    for table in readable() {
+    for table in tables() {
         let Some(head) = table.lineage("main").pop() else { continue };
         let schema = table.schema(head.schema_id);
         let output = read(table, &["--schema", &format!("pinned:{}", head.schema_id)]);
@@ -329,16 +325,6 @@ fn tables_are_found_by_name_in_a_catalog() {
 fn a_table_without_snapshots_is_empty_and_no_error() {
     for args in [&["--mode", "rows"][..], &[]] {
         assert_eq!(stdout(&read(table("empty"), args)), "");
-    }
-}
-
-#[test]
-fn tables_in_other_file_formats_are_refused() {
-    for table in tables().iter().filter(|table| table.format != FileFormat::Parquet) {
-        let output = read(table, &["--mode", "rows"]);
-        assert_eq!(output.status.code(), Some(1), "{}", table.label());
-        let line = text(&output.stderr);
-        assert!(line.contains("not supported") && line.lines().count() == 1, "{line}");
     }
 }
 

@@ -5,6 +5,7 @@
 //! other), [`changes`] (what one snapshot added and removed), [`scan`] (rows of one data file, by field id),
 //! [`deletes`] (which of them are live). [`watermark`] stands beside them: how far a table's events reach.
 
+mod avro;
 mod bounds;
 pub mod catalog;
 pub mod changes;

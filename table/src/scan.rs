@@ -1,18 +1,21 @@
 //! Rows of one data or delete file, by field id, in the schema asked for.
 //!
-//! A [`FileReader`] reads the footer, then rows in batches: [`Projection`] says which columns in which types,
+//! A [`FileReader`] reads the footer or header, then rows in batches: [`Projection`] says which columns in which types,
 //! [`RowSelect`] which rows. What a file does not have is filled in from its manifest entry and the schema.
 //! Deletes are not applied here.
 
+mod avro;
 mod bloom;
 mod columns;
 mod constant;
 mod convert;
 mod may_match;
+mod orc;
 mod pages;
 mod parquet;
 mod projection;
 mod prune;
+mod reader;
 mod resolve;
 mod rows;
 mod statistics;
@@ -26,8 +29,8 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use roaring::RoaringTreemap;
 
-pub use parquet::FileReader;
 pub use projection::Projection;
+pub use reader::FileReader;
 pub use stream::BatchStream;
 
 use crate::ids::FieldId;

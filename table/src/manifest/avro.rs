@@ -1,20 +1,12 @@
-//! Avro container files, read by Iceberg field id.
-//!
-//! Nothing that a file says is believed before its bytes are there: memory and time are in proportion to them.
-//! Nothing is made up where bytes are missing, and none may be left over.
+//! Records of Avro files, read by Iceberg field id.
 
-mod container;
-mod cursor;
-mod schema;
 mod value;
 
 use std::collections::HashMap;
 
 pub(super) use value::Value;
 
-use self::container::{Container, Fault};
-use self::cursor::Cursor;
-use self::schema::RecordType;
+use crate::avro::{Container, Cursor, Fault, RecordType};
 use crate::{Result, TableError};
 
 /// Reads every record of an Avro file. `visit` is given the record's index and fields.

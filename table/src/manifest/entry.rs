@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::avro::{Record, Value, bytes, for_each_record, long};
 use super::list::{ManifestContent, ManifestFile};
+use crate::avro::unscaled;
 use crate::file::{ColumnMetrics, EntryOrder, FileContent, FileEntry, FileFormat, PartitionTuple, PartitionValue};
 use crate::ids::{DataSequenceNumber, FieldId, SnapshotId};
 use crate::{Result, TableError};
@@ -215,18 +216,6 @@ fn partition_value(value: &Value<'_>) -> Option<PartitionValue> {
         Value::Decimal(bytes) => PartitionValue::Decimal(unscaled(bytes)?),
         other => PartitionValue::Bytes(bytes(other)?.into()),
     })
-}
-
-/// A two's-complement big-endian number of at most 16 bytes (longer ones only if they are padded).
-fn unscaled(bytes: &[u8]) -> Option<i128> {
-    let sign = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
-    let (padding, digits) = bytes.split_at(bytes.len().saturating_sub(16));
-    if padding.iter().any(|byte| *byte != sign) {
-        return None;
-    }
-    let mut full = [sign; 16];
-    full.get_mut(16 - digits.len()..)?.copy_from_slice(digits);
-    Some(i128::from_be_bytes(full))
 }
 
 fn metrics(file: &Record<'_>) -> Result<ColumnMetrics> {

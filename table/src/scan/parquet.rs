@@ -16,10 +16,8 @@ use tokio::sync::OnceCell;
 
 use super::columns::FileColumns;
 use super::resolve::{Plan, Resolver};
-use super::stream::BatchStream;
-use super::{KeyRanges, Projection, RowGroupSpan, RowSelect, may_match, prune, thrift};
-use crate::file::{FileEntry, FileFormat};
-use crate::filter::BoundFilter;
+use super::{Projection, RowGroupSpan, thrift};
+use crate::file::FileEntry;
 use crate::pool::{on_pool, panic_message};
 use crate::table::Table;
 use crate::{Result, TableError};
@@ -43,12 +41,6 @@ const MAGIC_ENCRYPTED: &[u8] = b"PARE";
 /// Source: parquet.thrift, `FileMetaData.encryption_algorithm`.
 const ENCRYPTION_ALGORITHM: i32 = 8;
 
-/// A data or delete file whose footer has been read. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct FileReader {
-    pub(super) inner: Arc<Inner>,
-}
-
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) table: Table,
@@ -62,81 +54,26 @@ pub(super) struct Inner {
     indexed: OnceCell<Arc<ParquetMetaData>>,
 }
 
-impl FileReader {
-    /// Reads the footer of a file.
-    ///
-    /// # Errors
-    /// [`TableError::Corrupt`] if the file is damaged, or not the one that the manifest describes (size, rows);
-    /// [`TableError::Unsupported`] if it is encrypted or in a format that is not supported yet; else as
-    /// [`Storage::read_suffix`](crate::storage::Storage::read_suffix).
-    pub async fn open(table: &Table, file: &Arc<FileEntry>) -> Result<Self> {
-        if file.format != FileFormat::Parquet {
-            return Err(TableError::unsupported(
-                &*file.path,
-                format!("files with rows in {} are not supported yet; rewrite them as parquet", file.format),
-            ));
-        }
-        if file.is_encrypted {
-            return Err(encrypted(&file.path));
-        }
+impl Inner {
+    /// Reads the footer.
+    pub(super) async fn open(table: &Table, file: &Arc<FileEntry>) -> Result<Self> {
         let footer = read_footer(table, file).await?;
         let (table, file) = (table.clone(), file.clone());
-        let inner = on_pool(move || guarded(&file.clone().path, || Inner::new(table, file, &footer))).await??;
-        Ok(Self { inner: Arc::new(inner) })
-    }
-
-    /// Rows of the file, deleted ones too.
-    pub fn n_rows(&self) -> u64 {
-        self.inner.file.record_count
-    }
-
-    /// Row groups in file order.
-    pub fn row_groups(&self) -> Vec<RowGroupSpan> {
-        self.inner.spans.clone()
-    }
-
-    /// Reads rows in file order, `batch_rows` at most at a time. An error of the projection comes with the
-    /// first batch.
-    pub fn read(&self, projection: &Projection, select: RowSelect, batch_rows: usize) -> BatchStream {
-        BatchStream::new(self.inner.clone(), projection.clone(), select, batch_rows)
-    }
-
-    /// Row groups that may hold a row whose key equals one of `keys`, by the file's statistics, and by its bloom
-    /// filters where reading them pays. A row group that is not named holds none.
-    ///
-    /// # Errors
-    /// [`TableError::Corrupt`] if the file cannot have these columns; else as
-    /// [`Storage::read_ranges`](crate::storage::Storage::read_ranges).
-    pub async fn row_groups_that_may_hold(&self, keys: &KeyRanges) -> Result<Vec<usize>> {
-        prune::row_groups(&self.inner, keys).await
+        on_pool(move || guarded(&file.clone().path, || Self::new(table, file, &footer))).await?
     }
 
     /// Encoded bytes of the columns that `projection` is made of, in these row groups.
-    ///
-    /// # Errors
-    /// As for [`FileReader::row_groups_that_may_hold`].
-    pub(crate) fn encoded_bytes(&self, projection: &Projection, row_groups: &VecDeque<usize>) -> Result<u64> {
-        let wanted = self.inner.resolver().plan(projection)?.leaves;
+    pub(super) fn encoded_bytes(&self, projection: &Projection, row_groups: &VecDeque<usize>) -> Result<u64> {
+        let wanted = self.resolver().plan(projection)?.leaves;
         let mut n_bytes = 0_u64;
         for row_group in row_groups {
-            let chunks = self.inner.row_group(*row_group)?.columns().iter().zip(&wanted);
+            let chunks = self.row_group(*row_group)?.columns().iter().zip(&wanted);
             let of_wanted = chunks.filter(|(_, wanted)| **wanted).map(|(chunk, _)| chunk.byte_range().1);
             n_bytes = of_wanted.fold(n_bytes, u64::saturating_add);
         }
         Ok(n_bytes)
     }
 
-    /// The rows that may match `filter`, by the file's statistics, bloom filters and page indexes. `projection` is what
-    /// will be read of them: it decides whether looking at pages pays.
-    ///
-    /// # Errors
-    /// As for [`FileReader::row_groups_that_may_hold`].
-    pub async fn rows_that_may_match(&self, filter: &BoundFilter, projection: &Projection) -> Result<RowSelect> {
-        may_match::rows(&self.inner, filter, projection).await
-    }
-}
-
-impl Inner {
     fn new(table: Table, file: Arc<FileEntry>, footer: &[u8]) -> Result<Self> {
         let corrupt = |detail: String| TableError::corrupt(&*file.path, detail);
         let outline = thrift::outline(footer).map_err(|error| corrupt(format!("footer: {error}")))?;
@@ -271,7 +208,7 @@ fn options() -> ArrowReaderOptions {
     ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
-fn encrypted(path: &str) -> TableError {
+pub(super) fn encrypted(path: &str) -> TableError {
     TableError::unsupported(path, "the file is encrypted; encrypted files cannot be read yet")
 }
 

@@ -79,7 +79,8 @@ impl Rows {
         parts
     }
 
-    fn take_below(&mut self, end: u64) -> Self {
+    /// Takes the rows before position `end`.
+    pub(super) fn take_below(&mut self, end: u64) -> Self {
         match self {
             Self::Range(range) => {
                 let end = end.clamp(range.start, range.end);

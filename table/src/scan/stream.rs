@@ -1,4 +1,4 @@
-//! Batches of one file, one row group after the other.
+//! Batches of one file; of a parquet file one row group after the other.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -11,9 +11,10 @@ use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder
 use roaring::RoaringTreemap;
 
 use super::parquet::{Inner, guarded};
+use super::reader::OpenFile;
 use super::rows::Rows;
 use super::transform::Transform;
-use super::{PositionedBatch, Projection, RowSelect};
+use super::{PositionedBatch, Projection, RowSelect, avro, orc};
 use crate::pool::on_pool;
 use crate::{Result, TableError};
 
@@ -47,21 +48,34 @@ pub struct BatchStream {
 #[derive(Debug)]
 enum State {
     Planned(Box<Request>),
-    Reading(Box<Reading>),
+    Parquet(Box<Reading>),
+    Avro(Box<avro::Reading>),
+    Orc(Box<orc::Reading>),
     Finished,
     Broken,
 }
 
 #[derive(Debug)]
 struct Request {
-    file: Arc<Inner>,
+    file: OpenFile,
     projection: Projection,
     select: RowSelect,
     batch_rows: usize,
 }
 
+impl Request {
+    fn start(self) -> Result<State> {
+        let Self { file, projection, select, batch_rows } = self;
+        Ok(match file {
+            OpenFile::Parquet(file) => State::Parquet(Box::new(Reading::new(file, &projection, select, batch_rows)?)),
+            OpenFile::Avro(file) => State::Avro(Box::new(avro::Reading::new(file, &projection, select, batch_rows)?)),
+            OpenFile::Orc(file) => State::Orc(Box::new(orc::Reading::new(file, &projection, select, batch_rows)?)),
+        })
+    }
+}
+
 impl BatchStream {
-    pub(super) fn new(file: Arc<Inner>, projection: Projection, select: RowSelect, batch_rows: usize) -> Self {
+    pub(super) fn new(file: OpenFile, projection: Projection, select: RowSelect, batch_rows: usize) -> Self {
         let request = Request { file, projection, select, batch_rows: batch_rows.max(1) };
         Self { state: State::Planned(Box::new(request)) }
     }
@@ -73,17 +87,20 @@ impl BatchStream {
     /// [`Storage::read_ranges`](crate::storage::Storage::read_ranges).
     pub async fn next(&mut self) -> Result<Option<PositionedBatch>> {
         // A dropped call leaves the decoder on the pool: the state says so until the call is done.
-        let mut reading = match std::mem::replace(&mut self.state, State::Broken) {
-            State::Planned(request) => Box::new(Reading::new(*request)?),
-            State::Reading(reading) => reading,
-            State::Finished => {
-                self.state = State::Finished;
-                return Ok(None);
+        let mut state = std::mem::replace(&mut self.state, State::Broken);
+        if let State::Planned(request) = state {
+            state = request.start()?;
+        }
+        let batch = match &mut state {
+            State::Parquet(reading) => reading.next().await?,
+            State::Avro(reading) => reading.next().await?,
+            State::Orc(reading) => reading.next().await?,
+            State::Finished => None,
+            State::Planned(_) | State::Broken => {
+                return Err(TableError::internal("a batch was asked for after a read had failed"));
             }
-            State::Broken => return Err(TableError::internal("a batch was asked for after a read had failed")),
         };
-        let batch = reading.next().await?;
-        self.state = if batch.is_some() { State::Reading(reading) } else { State::Finished };
+        self.state = if batch.is_some() { state } else { State::Finished };
         Ok(batch)
     }
 }
@@ -142,9 +159,8 @@ enum Step {
 }
 
 impl Reading {
-    fn new(request: Request) -> Result<Self> {
-        let Request { file, projection, select, batch_rows } = request;
-        let plan = file.resolver().plan(&projection)?;
+    fn new(file: Arc<Inner>, projection: &Projection, select: RowSelect, batch_rows: usize) -> Result<Self> {
+        let plan = file.resolver().plan(projection)?;
         let metadata = file.decoder_metadata(&plan, file.metadata.clone())?;
         let leaves = plan.leaves.iter().enumerate().filter_map(|(leaf, wanted)| wanted.then_some(leaf));
         let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);

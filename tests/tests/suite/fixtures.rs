@@ -12,18 +12,7 @@ mod rows;
 
 use std::future::Future;
 
-use frazil_fixtures::{FileFormat, FixtureTable, tables};
 use frazil_reader::ReadOptions;
-
-/// Tables that can be read in full.
-pub fn readable() -> impl Iterator<Item = &'static FixtureTable> {
-    tables().iter().filter(|table| table.format == FileFormat::Parquet)
-}
-
-/// Tables whose data files are in a format that is not read yet.
-fn unreadable() -> impl Iterator<Item = &'static FixtureTable> {
-    tables().iter().filter(|table| table.format != FileFormat::Parquet)
-}
 
 pub fn wait<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)

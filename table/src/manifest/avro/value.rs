@@ -1,7 +1,6 @@
 //! Avro values, decoded by the schema that they were written with.
 
-use super::cursor::Cursor;
-use super::schema::{RecordType, Type};
+use crate::avro::{Cursor, RecordType, Type};
 
 /// Values in one record at most. An entry has five statistics for each column; ten thousand columns fit well.
 const VALUES_MAX: usize = 1 << 20;
@@ -58,11 +57,11 @@ impl<'a> Decoder<'_, 'a> {
                 [1] => Value::Boolean(true),
                 [other] => return Err(format!("`{other}` is no boolean")),
             },
-            Type::Int => {
+            Type::Int(_) => {
                 let value = self.cursor.long()?;
                 Value::Long(i32::try_from(value).map_err(|_| format!("`{value}` is no int"))?.into())
             }
-            Type::Long | Type::Enum => Value::Long(self.cursor.long()?),
+            Type::Long(_) | Type::Enum => Value::Long(self.cursor.long()?),
             Type::Float => Value::Float(f32::from_le_bytes(self.cursor.array()?)),
             Type::Double => Value::Double(f64::from_le_bytes(self.cursor.array()?)),
             Type::String => {
@@ -71,10 +70,10 @@ impl<'a> Decoder<'_, 'a> {
             }
             Type::Bytes => Value::Bytes(self.cursor.bytes()?),
             Type::Fixed(size) => Value::Bytes(self.cursor.take(*size)?),
-            Type::Decimal(None) => Value::Decimal(self.cursor.bytes()?),
-            Type::Decimal(Some(size)) => Value::Decimal(self.cursor.take(*size)?),
-            Type::Array(item, bytes_min) => self.array(item, *bytes_min)?,
-            Type::Map(item) => self.map(item)?,
+            Type::Decimal { fixed: None, .. } => Value::Decimal(self.cursor.bytes()?),
+            Type::Decimal { fixed: Some(size), .. } => Value::Decimal(self.cursor.take(*size)?),
+            Type::Array(item) => self.array(&item.data_type, item.bytes_min)?,
+            Type::Map(item) => self.map(&item.data_type)?,
             Type::Union(branches) => {
                 let branch = self.cursor.length()?;
                 let branch = branches.get(branch).ok_or_else(|| format!("a union has no branch `{branch}`"))?;

@@ -1,6 +1,6 @@
 //! Filters on tables that other engines wrote: their expected rows and changes, filtered without the product.
 
-use frazil_fixtures::{CanonicalRow, Field, FixtureTable, Rows, Schema, Type, Value as Canonical};
+use frazil_fixtures::{CanonicalRow, Field, FixtureTable, Rows, Schema, Type, Value as Canonical, tables};
 use frazil_reader::{At, ChangelogOperation, ReadOptions, RowsOptions};
 use frazil_table::SnapshotId;
 use frazil_testkit::Value;
@@ -10,7 +10,7 @@ use rand::rngs::SmallRng;
 
 use super::condition::{self, Condition};
 use super::filter;
-use crate::fixtures::{readable, wait};
+use crate::fixtures::wait;
 use crate::read::{self, Change};
 use crate::report::Report;
 
@@ -85,7 +85,7 @@ fn holds(condition: &Condition, schema: &Schema, row: &CanonicalRow) -> bool {
 #[test]
 fn filtered_rows_at_every_snapshot_are_those_of_the_engine_that_match() {
     let mut report = Report::new("filtered fixture rows");
-    for fixture in readable() {
+    for fixture in tables() {
         let table = wait(read::open(fixture));
         report.count("tables", 1);
         for snapshot in &fixture.snapshots {
@@ -116,7 +116,7 @@ fn filtered_rows_at_every_snapshot_are_those_of_the_engine_that_match() {
 #[test]
 fn filtered_changes_are_those_of_the_whole_stream_that_match() {
     let mut report = Report::new("filtered fixture changes");
-    for fixture in readable() {
+    for fixture in tables() {
         let table = wait(read::open(fixture));
         let whole = match wait(read::changes(&table, fixture, ReadOptions::default())) {
             Ok(whole) if whole.outcome.is_ok() => whole,

@@ -17,47 +17,79 @@ const FIXED_BYTES_MAX: u64 = 1 << 16;
 
 /// Type of a value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Type {
+pub(crate) enum Type {
     Null,
     Boolean,
-    Int,
-    Long,
+    Int(Meaning),
+    Long(Meaning),
     Float,
     Double,
     String,
     Bytes,
     Fixed(usize),
-    /// `decimal` in bytes of any number, or of a fixed one.
-    Decimal(Option<usize>),
+    /// In bytes of any number, or of a fixed one.
+    Decimal {
+        fixed: Option<usize>,
+        precision: u64,
+        scale: u64,
+    },
     /// A number that stands for a name.
     Enum,
-    /// Items, and the bytes that each takes at least.
-    Array(Arc<Type>, usize),
-    Map(Arc<Type>),
+    Array(Arc<ItemType>),
+    /// From text to items.
+    Map(Arc<ItemType>),
     Union(Arc<[Type]>),
     Record(Arc<RecordType>),
 }
 
+/// What an integer stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    Number,
+    /// Days since the epoch.
+    Date,
+    TimeMillis,
+    TimeMicros,
+    /// With or without a zone, as for the others.
+    TimestampMillis,
+    TimestampMicros,
+    TimestampNanos,
+}
+
+/// What an array or map holds.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ItemType {
+    pub(crate) data_type: Type,
+    /// Bytes that each takes at least.
+    pub(crate) bytes_min: usize,
+    /// Iceberg's id of an array's element or a map's value.
+    pub(crate) id: Option<i32>,
+    /// Iceberg's id of a map's key.
+    pub(crate) key_id: Option<i32>,
+    /// An array of pairs that stands for a map, whose keys may be anything. Source: Iceberg spec, Appendix A.
+    pub(crate) is_map: bool,
+}
+
 /// Type of a record.
 #[derive(Debug, PartialEq)]
-pub(in crate::manifest) struct RecordType {
-    pub(super) fields: Vec<Field>,
+pub(crate) struct RecordType {
+    pub(crate) fields: Vec<Field>,
     /// Bytes that a record takes at least.
-    pub(super) bytes_min: usize,
+    pub(crate) bytes_min: usize,
 }
 
 /// Field of a record.
 #[derive(Debug, PartialEq)]
-pub(super) struct Field {
+pub(crate) struct Field {
     /// Iceberg's id; files that were not written for Iceberg have none.
-    pub(super) id: Option<i32>,
-    pub(super) name: String,
-    pub(super) data_type: Type,
+    pub(crate) id: Option<i32>,
+    pub(crate) name: String,
+    pub(crate) data_type: Type,
 }
 
 impl RecordType {
     /// Index of the field with this id, else of that with this name.
-    pub(super) fn index_of(&self, id: i32, name: &str) -> Option<usize> {
+    pub(crate) fn index_of(&self, id: i32, name: &str) -> Option<usize> {
         let by_id = self.fields.iter().position(|field| field.id == Some(id));
         by_id.or_else(|| self.fields.iter().position(|field| field.name == name))
     }
@@ -73,6 +105,26 @@ pub(super) fn parse(json: &[u8]) -> Result<Arc<RecordType>, String> {
     match names.parse(&json, "")?.data_type {
         Type::Record(record) => Ok(record),
         _ => Err("its schema is no record".to_owned()),
+    }
+}
+
+impl Meaning {
+    fn of_int(logical: Option<&str>) -> Self {
+        match logical {
+            Some("date") => Self::Date,
+            Some("time-millis") => Self::TimeMillis,
+            _ => Self::Number,
+        }
+    }
+
+    fn of_long(logical: Option<&str>) -> Self {
+        match logical {
+            Some("time-micros") => Self::TimeMicros,
+            Some("timestamp-millis" | "local-timestamp-millis") => Self::TimestampMillis,
+            Some("timestamp-micros" | "local-timestamp-micros") => Self::TimestampMicros,
+            Some("timestamp-nanos" | "local-timestamp-nanos") => Self::TimestampNanos,
+            _ => Self::Number,
+        }
     }
 }
 
@@ -112,8 +164,8 @@ impl Names {
         Ok(match name {
             "null" => Parsed::leaf(Type::Null, 0),
             "boolean" => Parsed::leaf(Type::Boolean, 1),
-            "int" => Parsed::leaf(Type::Int, 1),
-            "long" => Parsed::leaf(Type::Long, 1),
+            "int" => Parsed::leaf(Type::Int(Meaning::Number), 1),
+            "long" => Parsed::leaf(Type::Long(Meaning::Number), 1),
             "float" => Parsed::leaf(Type::Float, 4),
             "double" => Parsed::leaf(Type::Double, 8),
             "bytes" => Parsed::leaf(Type::Bytes, 1),
@@ -128,7 +180,10 @@ impl Names {
     fn object(&mut self, object: &Map<String, Json>, namespace: &str) -> Result<Parsed, String> {
         let kind = object.get("type").ok_or("its schema has a type without `type`")?;
         let Json::String(kind) = kind else { return self.parse(kind, namespace) };
-        let is_decimal = object.get("logicalType").and_then(Json::as_str) == Some("decimal");
+        let logical = object.get("logicalType").and_then(Json::as_str);
+        let is_decimal = logical == Some("decimal");
+        let digits = |key: &str| object.get(key).and_then(Json::as_u64).unwrap_or_default();
+        let decimal = |fixed| Type::Decimal { fixed, precision: digits("precision"), scale: digits("scale") };
         match kind.as_str() {
             "record" | "error" => self.record(object, namespace),
             "enum" => Ok(self.define(object, namespace, Parsed::leaf(Type::Enum, 1))),
@@ -136,19 +191,20 @@ impl Names {
                 let size = object.get("size").and_then(Json::as_u64).filter(|size| *size <= FIXED_BYTES_MAX);
                 let size = size.and_then(|size| usize::try_from(size).ok());
                 let size = size.ok_or("its schema has a fixed type without a sensible size")?;
-                let data_type = if is_decimal { Type::Decimal(Some(size)) } else { Type::Fixed(size) };
+                let data_type = if is_decimal { decimal(Some(size)) } else { Type::Fixed(size) };
                 Ok(self.define(object, namespace, Parsed::leaf(data_type, size)))
             }
             "array" => {
-                let item = self.item(object, "items", namespace)?;
-                let bytes_min = item.bytes_min;
-                Ok(Parsed { data_type: Type::Array(Arc::new(item.data_type), bytes_min), bytes_min: 1, ..item })
+                let (item, n_parts) = self.item(object, "items", namespace)?;
+                Ok(Parsed { data_type: Type::Array(Arc::new(item)), bytes_min: 1, n_parts })
             }
             "map" => {
-                let item = self.item(object, "values", namespace)?;
-                Ok(Parsed { data_type: Type::Map(Arc::new(item.data_type)), bytes_min: 1, ..item })
+                let (item, n_parts) = self.item(object, "values", namespace)?;
+                Ok(Parsed { data_type: Type::Map(Arc::new(item)), bytes_min: 1, n_parts })
             }
-            "bytes" if is_decimal => Ok(Parsed::leaf(Type::Decimal(None), 1)),
+            "bytes" if is_decimal => Ok(Parsed::leaf(decimal(None), 1)),
+            "int" => Ok(Parsed::leaf(Type::Int(Meaning::of_int(logical)), 1)),
+            "long" => Ok(Parsed::leaf(Type::Long(Meaning::of_long(logical)), 1)),
             name => self.by_name(name, namespace),
         }
     }
@@ -171,7 +227,7 @@ impl Names {
             let name = field.get("name").and_then(Json::as_str).ok_or("its schema has a field without a name")?;
             let data_type = field.get("type").ok_or_else(|| format!("its schema has no type for field `{name}`"))?;
             let data_type = self.parse(data_type, namespace)?;
-            let id = field.get("field-id").and_then(Json::as_i64).and_then(|id| i32::try_from(id).ok());
+            let id = field.as_object().and_then(|field| id_of(field, "field-id"));
             own.push(Field { id, name: name.to_owned(), data_type: data_type.data_type.clone() });
             parsed.push(data_type);
         }
@@ -182,17 +238,29 @@ impl Names {
         Ok(record)
     }
 
-    fn item(&mut self, object: &Map<String, Json>, key: &str, namespace: &str) -> Result<Parsed, String> {
+    /// What an array or map holds, and its parts.
+    fn item(&mut self, object: &Map<String, Json>, key: &str, namespace: &str) -> Result<(ItemType, usize), String> {
         let item = object.get(key).ok_or_else(|| format!("its schema has a type without `{key}`"))?;
         let item = self.parse(item, namespace)?;
         let n_parts = n_parts(std::slice::from_ref(&item))?;
-        Ok(Parsed { n_parts, ..item })
+        let item = ItemType {
+            id: id_of(object, "element-id").or_else(|| id_of(object, "value-id")),
+            key_id: id_of(object, "key-id"),
+            is_map: object.get("logicalType").and_then(Json::as_str) == Some("map"),
+            data_type: item.data_type,
+            bytes_min: item.bytes_min,
+        };
+        Ok((item, n_parts))
     }
 
     fn define(&mut self, object: &Map<String, Json>, namespace: &str, parsed: Parsed) -> Parsed {
         self.types.insert(own_name(object, namespace), parsed.clone());
         parsed
     }
+}
+
+fn id_of(object: &Map<String, Json>, key: &str) -> Option<i32> {
+    object.get(key).and_then(Json::as_i64).and_then(|id| i32::try_from(id).ok())
 }
 
 fn n_parts(parts: &[Parsed]) -> Result<usize, String> {

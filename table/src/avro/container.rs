@@ -1,9 +1,10 @@
-//! Avro object container files: a header with the schema, then blocks of records.
+//! Containers: a header with the schema, then blocks of records.
 //!
 //! Source: Avro specification, "Object Container Files".
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
@@ -18,9 +19,12 @@ const MARKER_BYTES: usize = 16;
 /// new block after some ten kilobytes.
 const BLOCK_BYTES_MAX: usize = 256 << 20;
 
+/// Two numbers of ten bytes at most stand before the records of a block.
+const LENGTHS_BYTES_MAX: usize = 20;
+
 /// Why a file cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is damaged.
     Corrupt(String),
     /// It uses something that this version cannot read.
@@ -48,24 +52,17 @@ enum Codec {
     Zstandard,
 }
 
-/// A file whose header has been read.
-#[derive(Debug)]
-pub(super) struct Container<'a> {
-    schema: Arc<RecordType>,
+/// What stands before the blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
+    pub(crate) schema: Arc<RecordType>,
     codec: Codec,
     marker: [u8; MARKER_BYTES],
-    blocks: Cursor<'a>,
 }
 
-/// Some records, still encoded.
-pub(super) struct Block<'a> {
-    pub(super) n_records: usize,
-    pub(super) bytes: Cow<'a, [u8]>,
-}
-
-impl<'a> Container<'a> {
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let mut cursor = Cursor::new(bytes);
+impl Header {
+    /// Reads the header, and leaves `cursor` where the blocks begin.
+    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Fault> {
         if cursor.array() != Ok(MAGIC) {
             return Err("it does not begin like one".into());
         }
@@ -85,24 +82,80 @@ impl<'a> Container<'a> {
             }
         }
         let schema = schema.ok_or("its header has no schema")?;
-        Ok(Self { schema, codec, marker: cursor.array()?, blocks: cursor })
+        Ok(Self { schema, codec, marker: cursor.array()? })
     }
 
-    pub(super) fn schema(&self) -> &Arc<RecordType> {
-        &self.schema
+    /// The records of a block, from its bytes.
+    pub(crate) fn decompress<'a>(&self, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, Fault> {
+        self.codec.decompress(bytes)
+    }
+
+    /// `marker` is what ends every block of this file.
+    pub(crate) fn check_marker(&self, marker: &[u8]) -> Result<(), Fault> {
+        if marker == self.marker {
+            return Ok(());
+        }
+        Err("a block does not end in the file's marker: it is cut off or overwritten".into())
+    }
+}
+
+/// Where a block lies in the bytes that begin with it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) n_records: usize,
+    /// Its records, compressed.
+    pub(crate) data: Range<usize>,
+    /// The marker after it, which the next block follows.
+    pub(crate) marker: Range<usize>,
+}
+
+/// Looks at the block that `bytes` begin with, which may be cut off. `None` if not even its size is there.
+pub(crate) fn extent(bytes: &[u8]) -> Result<Option<Extent>, Fault> {
+    let mut cursor = Cursor::new(bytes);
+    let lengths = cursor.length().and_then(|n_records| Ok((n_records, cursor.length()?)));
+    match lengths {
+        Ok((n_records, n_bytes)) => {
+            let start = bytes.len() - cursor.n_left();
+            let end = start.checked_add(n_bytes).filter(|_| n_bytes <= BLOCK_BYTES_MAX).ok_or_else(too_large)?;
+            Ok(Some(Extent { n_records, data: start..end, marker: end..end + MARKER_BYTES }))
+        }
+        Err(_) if bytes.len() < LENGTHS_BYTES_MAX => Ok(None),
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+/// A file that is wholly in memory, and whose header has been read.
+#[derive(Debug)]
+pub(crate) struct Container<'a> {
+    header: Header,
+    blocks: Cursor<'a>,
+}
+
+/// Some records, still encoded.
+pub(crate) struct Block<'a> {
+    pub(crate) n_records: usize,
+    pub(crate) bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Container<'a> {
+    pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let mut cursor = Cursor::new(bytes);
+        Ok(Self { header: Header::read(&mut cursor)?, blocks: cursor })
+    }
+
+    pub(crate) fn schema(&self) -> &Arc<RecordType> {
+        &self.header.schema
     }
 
     /// The next block; `None` at the end of the file.
-    pub(super) fn next_block(&mut self) -> Result<Option<Block<'a>>, Fault> {
+    pub(crate) fn next_block(&mut self) -> Result<Option<Block<'a>>, Fault> {
         if self.blocks.n_left() == 0 {
             return Ok(None);
         }
         let n_records = self.blocks.length()?;
         let bytes = self.blocks.bytes()?;
-        if self.blocks.array() != Ok(self.marker) {
-            return Err("a block does not end in the file's marker: it is cut off or overwritten".into());
-        }
-        Ok(Some(Block { n_records, bytes: self.codec.decompress(bytes)? }))
+        self.header.check_marker(self.blocks.take(MARKER_BYTES.min(self.blocks.n_left()))?)?;
+        Ok(Some(Block { n_records, bytes: self.header.decompress(bytes)? }))
     }
 }
 

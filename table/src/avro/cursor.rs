@@ -7,20 +7,20 @@ const VARINT_BYTES_MAX: u32 = 10;
 
 /// What is left of some bytes. Every method fails at the end of them instead of making something up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(super) fn n_left(&self) -> usize {
+    pub(crate) fn n_left(&self) -> usize {
         self.rest.len()
     }
 
-    pub(super) fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
+    pub(crate) fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
         let (taken, rest) = self.rest.split_at_checked(n).ok_or_else(|| {
             format!("it is cut off, or a length is wrong: `{n}` bytes are due where `{}` are left", self.rest.len())
         })?;
@@ -28,12 +28,12 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
         self.take(N)?.try_into().map_err(|_| "it is cut off".to_owned())
     }
 
     /// A zig-zag number, which `int` and `long` are.
-    pub(super) fn long(&mut self) -> Result<i64, String> {
+    pub(crate) fn long(&mut self) -> Result<i64, String> {
         let mut value = 0_u64;
         for shift in (0..VARINT_BYTES_MAX * 7).step_by(7) {
             let [byte] = self.array()?;
@@ -46,19 +46,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number that cannot be negative.
-    pub(super) fn length(&mut self) -> Result<usize, String> {
+    pub(crate) fn length(&mut self) -> Result<usize, String> {
         let length = self.long()?;
         usize::try_from(length).map_err(|_| format!("a length of `{length}`"))
     }
 
     /// Bytes after their length.
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], String> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], String> {
         let length = self.length()?;
         self.take(length)
     }
 
     /// Items in this block of an array or map; 0 ends it. Each takes `item_bytes_min` bytes at least.
-    pub(super) fn n_items(&mut self, item_bytes_min: usize) -> Result<usize, String> {
+    pub(crate) fn n_items(&mut self, item_bytes_min: usize) -> Result<usize, String> {
         let n = self.long()?;
         if n < 0 {
             // The size of the block in bytes follows, for those who want to skip it.
@@ -69,4 +69,17 @@ impl<'a> Cursor<'a> {
             .filter(|n| n.checked_mul(item_bytes_min).is_some_and(|n_bytes| n_bytes <= self.n_left()))
             .ok_or_else(|| format!("an array of `{n}` items where `{}` bytes are left", self.n_left()))
     }
+}
+
+/// A two's-complement big-endian number of at most 16 bytes (longer ones only if they are padded).
+pub(crate) fn unscaled(bytes: &[u8]) -> Option<i128> {
+    let sign = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
+    let (padding, digits) = bytes.split_at(bytes.len().saturating_sub(16));
+    if padding.iter().any(|byte| *byte != sign) {
+        return None;
+    }
+    let mut full = [sign; 16];
+    full.get_mut(16 - digits.len()..)?.copy_from_slice(digits);
+    // Padding must not hide the sign of the digits.
+    (full[0] & 0x80 == sign & 0x80).then(|| i128::from_be_bytes(full))
 }

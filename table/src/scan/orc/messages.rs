@@ -1,0 +1,312 @@
+//! The messages of an ORC file that reading needs, in Protocol Buffers' encoding.
+//!
+//! Source: `orc_proto.proto` of the ORC project, whose numbers of fields these are. Other fields are passed over.
+
+use super::Fault;
+
+/// Entries of one list at most: beyond that a file was made to take memory.
+const ENTRIES_MAX: usize = 1 << 20;
+
+/// The last message of a file.
+#[derive(Debug, Default)]
+pub(super) struct PostScript {
+    pub(super) footer_bytes: u64,
+    pub(super) compression: u64,
+    pub(super) chunk_bytes_max: Option<u64>,
+    pub(super) metadata_bytes: u64,
+    pub(super) magic: Vec<u8>,
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(super) struct Footer {
+    pub(super) stripes: Vec<Stripe>,
+    pub(super) types: Vec<Type>,
+    pub(super) n_rows: u64,
+    pub(super) is_encrypted: bool,
+}
+
+/// Some rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stripe {
+    pub(super) offset: u64,
+    pub(super) index_bytes: u64,
+    pub(super) data_bytes: u64,
+    pub(super) footer_bytes: u64,
+    pub(super) n_rows: u64,
+}
+
+/// A column, or something inside one. Ids of columns are indexes of types.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Type {
+    pub(super) kind: u64,
+    pub(super) children: Vec<u32>,
+    pub(super) names: Vec<String>,
+    pub(super) precision: u64,
+    pub(super) scale: u64,
+    attributes: Vec<(String, String)>,
+}
+
+/// Where the columns of a stripe are, and how they are encoded.
+#[derive(Debug, Default)]
+pub(super) struct StripeFooter {
+    pub(super) streams: Vec<Stream>,
+    pub(super) encodings: Vec<Encoding>,
+    pub(super) time_zone: Option<String>,
+    pub(super) is_encrypted: bool,
+}
+
+/// Bytes of one kind of one column.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stream {
+    pub(super) kind: u64,
+    pub(super) column: u64,
+    pub(super) n_bytes: u64,
+}
+
+/// How a column is encoded.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Encoding {
+    pub(super) kind: u64,
+    pub(super) dictionary_size: u64,
+}
+
+impl Stripe {
+    /// Where its footer begins.
+    pub(super) fn footer_start(&self) -> Option<u64> {
+        self.offset.checked_add(self.index_bytes)?.checked_add(self.data_bytes)
+    }
+
+    /// Where it ends.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.footer_start()?.checked_add(self.footer_bytes)
+    }
+}
+
+impl Type {
+    /// What a writer noted down under that name.
+    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl PostScript {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut message = Self::default();
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => message.footer_bytes = value.number()?,
+                2 => message.compression = value.number()?,
+                3 => message.chunk_bytes_max = Some(value.number()?),
+                5 => message.metadata_bytes = value.number()?,
+                8000 => message.magic = value.bytes()?.to_vec(),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(message)
+    }
+}
+
+impl Footer {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut message = Self::default();
+        for_each_field(bytes, |number, value| {
+            match number {
+                3 => push(&mut message.stripes, Stripe::parse(value.bytes()?)?)?,
+                4 => push(&mut message.types, Type::parse(value.bytes()?)?)?,
+                6 => message.n_rows = value.number()?,
+                10 => message.is_encrypted = true,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(message)
+    }
+}
+
+impl Stripe {
+    fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut message = Self::default();
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => message.offset = value.number()?,
+                2 => message.index_bytes = value.number()?,
+                3 => message.data_bytes = value.number()?,
+                4 => message.footer_bytes = value.number()?,
+                5 => message.n_rows = value.number()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(message)
+    }
+}
+
+impl Type {
+    fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut message = Self::default();
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => message.kind = value.number()?,
+                2 => value.for_each_number(|child| {
+                    let child = u32::try_from(child).map_err(|_| "a type's child is no type")?;
+                    push(&mut message.children, child)
+                })?,
+                3 => push(&mut message.names, value.text()?)?,
+                5 => message.precision = value.number()?,
+                6 => message.scale = value.number()?,
+                7 => push(&mut message.attributes, pair(value.bytes()?)?)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(message)
+    }
+}
+
+impl StripeFooter {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut message = Self::default();
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => push(&mut message.streams, Stream::parse(value.bytes()?)?)?,
+                2 => push(&mut message.encodings, Encoding::parse(value.bytes()?)?)?,
+                3 => message.time_zone = Some(value.text()?),
+                4 => message.is_encrypted = true,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(message)
+    }
+}
+
+impl Stream {
+    fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut message = Self::default();
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => message.kind = value.number()?,
+                2 => message.column = value.number()?,
+                3 => message.n_bytes = value.number()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(message)
+    }
+}
+
+impl Encoding {
+    fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut message = Self::default();
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => message.kind = value.number()?,
+                2 => message.dictionary_size = value.number()?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(message)
+    }
+}
+
+fn pair(bytes: &[u8]) -> Result<(String, String), Fault> {
+    let mut message = (String::new(), String::new());
+    for_each_field(bytes, |number, value| {
+        match number {
+            1 => message.0 = value.text()?,
+            2 => message.1 = value.text()?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(message)
+}
+
+fn push<T>(list: &mut Vec<T>, entry: T) -> Result<(), Fault> {
+    if list.len() >= ENTRIES_MAX {
+        return Err(format!("a list of its footer has more than `{ENTRIES_MAX}` entries").into());
+    }
+    list.push(entry);
+    Ok(())
+}
+
+/// Value of a field.
+#[derive(Debug, Clone, Copy)]
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    fn number(self) -> Result<u64, Fault> {
+        match self {
+            Self::Number(number) => Ok(number),
+            Self::Bytes(_) => Err("a number of its footer is none".into()),
+        }
+    }
+
+    fn bytes(self) -> Result<&'a [u8], Fault> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            Self::Number(_) => Err("a message of its footer is a number".into()),
+        }
+    }
+
+    fn text(self) -> Result<String, Fault> {
+        let text = std::str::from_utf8(self.bytes()?).map_err(|_| "a text of its footer is not UTF-8")?;
+        Ok(text.to_owned())
+    }
+
+    /// Numbers of a list are packed, or fields of their own.
+    fn for_each_number(self, mut visit: impl FnMut(u64) -> Result<(), Fault>) -> Result<(), Fault> {
+        match self {
+            Self::Number(number) => visit(number),
+            Self::Bytes(mut bytes) => {
+                while !bytes.is_empty() {
+                    visit(varint(&mut bytes)?)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn for_each_field(mut bytes: &[u8], mut visit: impl FnMut(u64, Value<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
+    const CUT_OFF: &str = "its footer is cut off";
+    while !bytes.is_empty() {
+        let key = varint(&mut bytes)?;
+        let value = match key & 7 {
+            0 => Value::Number(varint(&mut bytes)?),
+            kind @ (1 | 2 | 5) => {
+                let n_bytes = match kind {
+                    1 => 8,
+                    5 => 4,
+                    _ => usize::try_from(varint(&mut bytes)?).map_err(|_| CUT_OFF)?,
+                };
+                let (value, rest) = bytes.split_at_checked(n_bytes).ok_or(CUT_OFF)?;
+                bytes = rest;
+                Value::Bytes(value)
+            }
+            other => return Err(format!("its footer has a field of type `{other}`").into()),
+        };
+        visit(key >> 3, value)?;
+    }
+    Ok(())
+}
+
+fn varint(bytes: &mut &[u8]) -> Result<u64, Fault> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first().ok_or("its footer is cut off")?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err("a number of its footer has more than ten bytes".into())
+}
