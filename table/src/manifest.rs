@@ -18,12 +18,15 @@ pub use entry::{EntryStatus, ManifestEntry, parse_manifest};
 pub use list::{FieldSummary, ManifestContent, ManifestFile, parse_manifest_list};
 
 use crate::file::{EntryOrder, FileContent, FileEntry};
-use crate::ids::FieldId;
+use crate::ids::{FieldId, SnapshotId, SpecId};
 use crate::table::Table;
 use crate::{Result, TableError, on_pool};
 
 /// Manifests read at once.
 const N_CONCURRENT_READS: usize = 8;
+
+/// What stands before a JSON list of manifests in place of the path of a manifest list.
+pub(crate) const INLINE_MANIFESTS: &str = "manifests:";
 
 /// The files that are live in a snapshot, in the order of its manifests.
 #[derive(Debug, Clone, Default)]
@@ -50,12 +53,56 @@ pub async fn manifest_list(table: &Table, snapshot: &SnapshotRef) -> Result<Arc<
     if let Some(list) = table.manifest_cache().list(path) {
         return Ok(list);
     }
+    if let Some(manifests) = path.strip_prefix(INLINE_MANIFESTS) {
+        let list: Arc<[ManifestFile]> = inline_list(table, snapshot, manifests).await?.into();
+        table.manifest_cache().insert_list(path, list.clone());
+        return Ok(list);
+    }
     let bytes = table.storage().read(path).await?;
     let owned_path = path.to_owned();
     let list: Arc<[ManifestFile]> = on_pool(move || parse_manifest_list(&bytes, &owned_path)).await??.into();
     check_list(snapshot, &list)?;
     table.manifest_cache().insert_list(path, list.clone());
     Ok(list)
+}
+
+/// The manifests that a snapshot of version 1 names itself. Nothing else is said of them: they may list any files, and
+/// their partition spec stands in their own headers.
+async fn inline_list(table: &Table, snapshot: &SnapshotRef, manifests: &str) -> Result<Vec<ManifestFile>> {
+    let paths: Vec<String> = serde_json::from_str(manifests).map_err(TableError::internal)?;
+    let mut list = Vec::with_capacity(paths.len());
+    for (index, path) in (0..).zip(paths) {
+        let bytes = table.storage().read(&path).await?;
+        let length_bytes = Some(bytes.len() as u64);
+        let owned_path = path.clone();
+        let spec_id = on_pool(move || inline_spec_id(&bytes, &owned_path)).await??;
+        list.push(ManifestFile {
+            path: path.into(),
+            length_bytes,
+            spec_id,
+            content: ManifestContent::Data,
+            sequence_number: 0,
+            min_sequence_number: 0,
+            added_snapshot_id: SnapshotId::new(snapshot.snapshot_id()),
+            n_added: None,
+            n_existing: None,
+            n_deleted: None,
+            partitions: Vec::new(),
+            first_row_id: None,
+            is_encrypted: false,
+            index,
+        });
+    }
+    Ok(list)
+}
+
+/// Source: Iceberg spec, "Manifests", metadata of the file.
+fn inline_spec_id(bytes: &[u8], path: &str) -> Result<SpecId> {
+    const KEY: &str = "partition-spec-id";
+    match avro::header_value(bytes, path, KEY)? {
+        None => Ok(SpecId::new(0)),
+        Some(text) => text.parse().map(SpecId::new).map_err(|_| TableError::corrupt(path, format!("{KEY}=`{text}`"))),
+    }
 }
 
 /// An avro file that is cut off between two blocks is sound in itself, and a manifest list mostly has one block.

@@ -63,6 +63,11 @@ pub(crate) struct Header {
 impl Header {
     /// Reads the header, and leaves `cursor` where the blocks begin.
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Fault> {
+        Self::read_with(cursor, &mut |_, _| {})
+    }
+
+    /// Also shows every key and value.
+    pub(crate) fn read_with(cursor: &mut Cursor<'_>, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Self, Fault> {
         if cursor.array() != Ok(MAGIC) {
             return Err("it does not begin like one".into());
         }
@@ -71,10 +76,11 @@ impl Header {
             // A key and a value are a byte each at least.
             let n = cursor.n_items(2)?;
             for _ in 0..n {
-                match (cursor.bytes()?, cursor.bytes()?) {
-                    (b"avro.schema", json) => schema = Some(schema::parse(json)?),
-                    (b"avro.codec", name) => codec = Codec::from_name(name)?,
-                    _ => {}
+                let (key, value) = (cursor.bytes()?, cursor.bytes()?);
+                match key {
+                    b"avro.schema" => schema = Some(schema::parse(value)?),
+                    b"avro.codec" => codec = Codec::from_name(value)?,
+                    _ => visit(key, value),
                 }
             }
             if n == 0 {

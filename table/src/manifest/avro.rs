@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 pub(super) use value::Value;
 
-use crate::avro::{Container, Cursor, Fault, RecordType};
+use crate::avro::{Container, Cursor, Fault, Header, RecordType};
 use crate::{Result, TableError};
 
 /// Reads every record of an Avro file. `visit` is given the record's index and fields.
@@ -15,10 +15,7 @@ pub(super) fn for_each_record(
     path: &str,
     mut visit: impl FnMut(usize, Record<'_>) -> Result<()>,
 ) -> Result<()> {
-    let refused = |fault: Fault| match fault {
-        Fault::Corrupt(cause) => TableError::corrupt(path, format!("not a valid avro file: {cause}")),
-        Fault::Unsupported(cause) => TableError::unsupported(path, cause),
-    };
+    let refused = |fault| refused(path, fault);
     let mut container = Container::open(bytes).map_err(refused)?;
     let schema = container.schema().clone();
     let mut index = 0;
@@ -40,6 +37,25 @@ pub(super) fn for_each_record(
         }
     }
     Ok(())
+}
+
+/// What the header of an Avro file says under that key.
+pub(super) fn header_value(bytes: &[u8], path: &str, key: &str) -> Result<Option<String>> {
+    let mut value = None;
+    let header = Header::read_with(&mut Cursor::new(bytes), &mut |other, text| {
+        if other == key.as_bytes() {
+            value = Some(String::from_utf8_lossy(text).into_owned());
+        }
+    });
+    header.map_err(|fault| refused(path, fault))?;
+    Ok(value)
+}
+
+fn refused(path: &str, fault: Fault) -> TableError {
+    match fault {
+        Fault::Corrupt(cause) => TableError::corrupt(path, format!("not a valid avro file: {cause}")),
+        Fault::Unsupported(cause) => TableError::unsupported(path, cause),
+    }
 }
 
 /// One record and the schema it was written with.

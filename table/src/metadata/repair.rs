@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::Refused;
+use crate::manifest::INLINE_MANIFESTS;
 
 /// Stands in where a version 2 or 3 table has no `table-uuid`.
 const NIL_UUID: &str = "00000000-0000-0000-0000-000000000000";
@@ -124,13 +125,12 @@ fn repair_snapshot(snapshot: &mut Map<String, Value>, version: u64) -> Result<()
     if snapshot.contains_key("manifest-list") {
         // Version 1 allows one of the two. Where both are there, readers take the list.
         snapshot.remove("manifests");
-    } else if snapshot.contains_key("manifests") {
-        let id = snapshot.get("snapshot-id").cloned().unwrap_or_default();
-        let detail = format!(
-            "snapshot `{id}` has its manifests in the metadata file instead of a manifest list, as version 1 tables of \
-             Iceberg before 0.9 do; expire it, or rewrite the table"
-        );
-        return Err(Refused(detail));
+    } else if let Some(manifests) = snapshot.remove("manifests") {
+        let list = inline_manifests(&manifests).ok_or_else(|| {
+            let id = snapshot.get("snapshot-id").cloned().unwrap_or_default();
+            Refused(format!("snapshot `{id}` has `manifests` that are no list of paths"))
+        })?;
+        snapshot.insert("manifest-list".to_owned(), list.into());
     }
     if version > 1 {
         // Snapshots of version 1 keep their number 0 when the table is upgraded, and 0 is left out.
@@ -145,6 +145,14 @@ fn repair_snapshot(snapshot: &mut Map<String, Value>, version: u64) -> Result<()
         summary.insert("operation".to_owned(), operation.into());
     }
     Ok(())
+}
+
+/// Snapshots of version 1 may name their manifests themselves, without a list. The library has no place for that, so
+/// they stand where the path of the list would. Source: Iceberg spec, "Snapshots", `manifests`.
+fn inline_manifests(manifests: &Value) -> Option<String> {
+    let is_path = |path: &Value| path.as_str().is_some_and(|path| !path.is_empty());
+    let are_paths = manifests.as_array()?.iter().all(is_path);
+    are_paths.then(|| format!("{INLINE_MANIFESTS}{manifests}"))
 }
 
 /// Version 1 cannot drop partition fields, only make them `void`; then their source column may be dropped.

@@ -276,14 +276,19 @@ fn encrypted_tables_are_refused() {
 }
 
 #[test]
-fn manifests_within_the_metadata_are_refused() {
+fn manifests_within_the_metadata_stand_for_their_list() {
     let mut value = metadata(1, id_and("a", "int"));
     let snapshot = value["snapshots"][0].as_object_mut().unwrap();
     snapshot.remove("manifest-list");
     snapshot.insert("manifests".to_owned(), json!(["file:/t/m.avro"]));
-    let error = refused(&value);
-    assert!(matches!(error, TableError::Unsupported { .. }));
-    assert!(error.to_string().contains("snapshot `1`"), "{error}");
+    let (metadata, _) = parsed(&value);
+    assert_eq!(metadata.snapshot_by_id(1).unwrap().manifest_list(), r#"manifests:["file:/t/m.avro"]"#);
+    for wrong in [json!("file:/t/m.avro"), json!([1]), json!([""])] {
+        value["snapshots"][0]["manifests"] = wrong;
+        let error = refused(&value);
+        assert!(matches!(error, TableError::Unsupported { .. }));
+        assert!(error.to_string().contains("snapshot `1`"), "{error}");
+    }
 }
 
 #[rstest]

@@ -7,6 +7,7 @@ mod conditions;
 mod find;
 mod fold;
 mod history;
+mod inline;
 mod replace;
 mod rows;
 
