@@ -14,6 +14,8 @@ mod verdict;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rows::Format;
+
 /// Something that takes bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -27,12 +29,23 @@ pub enum Target {
     DeletionVector,
     /// A data or delete file in parquet.
     Parquet,
+    /// A data or delete file in Avro.
+    Avro,
+    /// A data or delete file in ORC.
+    Orc,
 }
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Metadata, Self::ManifestList, Self::Manifest, Self::DeletionVector, Self::Parquet];
+    pub const ALL: [Self; 7] = [
+        Self::Metadata,
+        Self::ManifestList,
+        Self::Manifest,
+        Self::DeletionVector,
+        Self::Parquet,
+        Self::Avro,
+        Self::Orc,
+    ];
 
     /// Its name on the command line and in folders.
     pub fn name(self) -> &'static str {
@@ -42,6 +55,8 @@ impl Target {
             Self::Manifest => "manifest",
             Self::DeletionVector => "deletion_vector",
             Self::Parquet => "parquet",
+            Self::Avro => "avro",
+            Self::Orc => "orc",
         }
     }
 
@@ -60,7 +75,9 @@ impl Target {
             Self::ManifestList => manifest::run_list(data),
             Self::Manifest => manifest::run(data),
             Self::DeletionVector => blob::run(data),
-            Self::Parquet => rows::run(data),
+            Self::Parquet => rows::run(Format::Parquet, data),
+            Self::Avro => rows::run(Format::Avro, data),
+            Self::Orc => rows::run(Format::Orc, data),
         }
     }
 
@@ -71,7 +88,9 @@ impl Target {
             Self::ManifestList => manifest::list_seeds(),
             Self::Manifest => manifest::seeds(),
             Self::DeletionVector => blob::seeds(),
-            Self::Parquet => rows::seeds(),
+            Self::Parquet => rows::seeds(Format::Parquet),
+            Self::Avro => rows::seeds(Format::Avro),
+            Self::Orc => rows::seeds(Format::Orc),
         }
     }
 

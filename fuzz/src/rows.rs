@@ -1,4 +1,5 @@
-//! Data and delete files in parquet: footer, statistics, bloom filters, pages, conversion to the table's schema.
+//! Data and delete files: footers and headers, statistics, bloom filters, pages, blocks and streams, conversion to
+//! the table's schema.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -7,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use frazil_fixtures::{FixtureTable, table};
 use frazil_table::catalog::{TableLocator, load_table};
 use frazil_table::deletes::{FileDeletes, KeyPart, KeySet, KeySetLimit, position_deletes};
-use frazil_table::file::{FileContent, FileEntry};
+use frazil_table::file::{FileContent, FileEntry, FileFormat};
 use frazil_table::manifest::live_files;
 use frazil_table::scan::{FileReader, KeyRanges, Projection, RowSelect};
 use frazil_table::storage::{PathMap, Storage};
@@ -19,10 +20,43 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 
 use crate::verdict::check_error;
 
-const PATH: &str = "memory://fuzz/file.parquet";
+/// How the files are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Parquet,
+    Avro,
+    Orc,
+}
 
-/// Tables with different types, schemas and kinds of delete files.
-const TABLES: [&str; 9] = [
+impl Format {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Parquet => "memory://fuzz/file.parquet",
+            Self::Avro => "memory://fuzz/file.avro",
+            Self::Orc => "memory://fuzz/file.orc",
+        }
+    }
+
+    /// Tables with different types, schemas and kinds of delete files.
+    fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::Parquet => &PARQUET_TABLES,
+            Self::Avro => &["eq_avro", "avro_types_v3", "avro_evolved_v3", "avro_uncompressed", "avro_zstd"],
+            Self::Orc => &["eq_orc", "orc_types_v3", "orc_evolved_v2", "orc_none", "orc_snappy"],
+        }
+    }
+
+    fn is_of(self, file: &FileEntry) -> bool {
+        let format = match self {
+            Self::Parquet => FileFormat::Parquet,
+            Self::Avro => FileFormat::Avro,
+            Self::Orc => FileFormat::Orc,
+        };
+        file.format == format
+    }
+}
+
+const PARQUET_TABLES: [&str; 9] = [
     "types_all",
     "types_time",
     "v3_ts_ns",
@@ -54,19 +88,19 @@ struct Roles {
     seeds: Vec<Vec<u8>>,
 }
 
-pub(crate) fn run(data: &[u8]) {
+pub(crate) fn run(format: Format, data: &[u8]) {
     let Some((selector, file)) = data.split_first() else { return };
-    let roles = &roles().roles;
+    let roles = &roles(format).roles;
     let role = &roles[usize::from(*selector) % roles.len()];
-    if let Err(error) = wait(read(role, file)) {
-        check_error(&error, PATH);
+    if let Err(error) = wait(read(format.path(), role, file)) {
+        check_error(&error, format.path());
     }
 }
 
-async fn read(role: &Role, bytes: &[u8]) -> Result<()> {
+async fn read(path: &str, role: &Role, bytes: &[u8]) -> Result<()> {
     let table = &role.table;
-    table.storage().write(PATH, bytes.to_vec().into()).await?;
-    let mut entry = FileEntry { path: PATH.into(), file_size_bytes: bytes.len() as u64, ..role.entry.clone() };
+    table.storage().write(path, bytes.to_vec().into()).await?;
+    let mut entry = FileEntry { path: path.into(), file_size_bytes: bytes.len() as u64, ..role.entry.clone() };
     entry.record_count = record_count(table, &entry).await?;
     if entry.record_count > ROWS_MAX {
         return Ok(());
@@ -91,11 +125,19 @@ async fn read(role: &Role, bytes: &[u8]) -> Result<()> {
 /// What the file itself says, as the refusal of a wrong number names it.
 async fn record_count(table: &Table, entry: &FileEntry) -> Result<u64> {
     let lie = Arc::new(FileEntry { record_count: u64::MAX, ..entry.clone() });
-    match FileReader::open(table, &lie).await {
-        Ok(_) => panic!("a file of 2^64-1 rows was opened"),
+    let refused = match FileReader::open(table, &lie).await {
+        // An Avro file is counted at its end.
+        Ok(reader) if lie.format == FileFormat::Avro => {
+            let nothing = Projection::new(&[], table.foreign_types())?;
+            n_rows(&reader, &nothing, RowSelect::default()).await.map(drop)
+        }
+        outcome => outcome.map(drop),
+    };
+    match refused {
+        Ok(()) => panic!("a file of 2^64-1 rows was read"),
         Err(TableError::Corrupt { path, detail }) => {
-            let count =
-                detail.strip_prefix("the file has `").and_then(|rest| rest.split_once("` rows")?.0.parse().ok());
+            let count = detail.split_once("the file has `").and_then(|(_, rest)| rest.split_once("` rows"));
+            let count = count.and_then(|(count, _)| count.parse().ok());
             count.ok_or(TableError::Corrupt { path, detail })
         }
         Err(error) => Err(error),
@@ -137,28 +179,28 @@ async fn n_rows(reader: &FileReader, projection: &Projection, select: RowSelect)
     Ok(n_rows)
 }
 
-pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    roles().seeds.clone()
+pub(crate) fn seeds(format: Format) -> Vec<Vec<u8>> {
+    roles(format).seeds.clone()
 }
 
-fn roles() -> &'static Roles {
-    static ROLES: OnceLock<Roles> = OnceLock::new();
-    ROLES.get_or_init(|| {
+fn roles(format: Format) -> &'static Roles {
+    static ROLES: [OnceLock<Roles>; 3] = [const { OnceLock::new() }; 3];
+    ROLES[format as usize].get_or_init(|| {
         let mut roles = Roles { roles: Vec::new(), seeds: Vec::new() };
-        TABLES.iter().for_each(|name| wait(roles.add(&open(table(name)))).unwrap());
+        format.tables().iter().for_each(|name| wait(roles.add(format, &open(table(name)))).unwrap());
         assert!(roles.roles.len() <= 256, "one byte selects a role");
         roles
     })
 }
 
 impl Roles {
-    async fn add(&mut self, table: &Table) -> Result<()> {
+    async fn add(&mut self, format: Format, table: &Table) -> Result<()> {
         let mut files: HashMap<String, Arc<FileEntry>> = HashMap::new();
         for snapshot in table.metadata().snapshots() {
             let live = live_files(table, snapshot).await?;
             files.extend(live.data.into_iter().chain(live.deletes).map(|file| (file.key().to_owned(), file)));
         }
-        let mut files: Vec<_> = files.into_values().filter(|file| !file.is_deletion_vector()).collect();
+        let mut files: Vec<_> = files.into_values().filter(|file| format.is_of(file)).collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
         let victim = files.iter().find(|file| file.content == FileContent::Data).unwrap().clone();
         for content in [FileContent::Data, FileContent::PositionDeletes, FileContent::EqualityDeletes] {
@@ -169,7 +211,7 @@ impl Roles {
                 let bytes = table.storage().read(&file.path).await?;
                 self.seeds.push([&[selector], &bytes[..]].concat());
             }
-            if content == FileContent::Data {
+            if content == FileContent::Data && format == Format::Parquet {
                 self.seeds
                     .extend(rewritten(table, entry).await?.into_iter().map(|file| [&[selector], &file[..]].concat()));
             }

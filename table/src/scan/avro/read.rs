@@ -24,6 +24,9 @@ const BATCH_BYTES: usize = 32 * 1024 * 1024;
 /// What a number takes in memory, about.
 const NUMBER_BYTES: usize = 8;
 
+/// Records without a byte of their own in one block, at most: their number costs a file nothing.
+const EMPTY_RECORDS_MAX: usize = 1 << 20;
+
 /// A visit to the pool decodes batches until there are this many.
 const VISIT_BATCHES: usize = 4;
 
@@ -211,8 +214,11 @@ impl Decoder {
             std::borrow::Cow::Borrowed(_) => data,
             std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
         };
-        // Records that take no byte are as many as the manifest says at most.
-        if self.header.schema.bytes_min.saturating_mul(extent.n_records) > bytes.len() {
+        let bytes_min = self.header.schema.bytes_min;
+        if bytes_min == 0 && extent.n_records > EMPTY_RECORDS_MAX {
+            return Err(format!("a block of more than `{EMPTY_RECORDS_MAX}` records that take no byte").into());
+        }
+        if bytes_min.saturating_mul(extent.n_records) > bytes.len() {
             return Err(format!("`{}` records in a block of `{}` bytes", extent.n_records, bytes.len()).into());
         }
         self.block = Some(Block { bytes, offset: 0, n_records_left: extent.n_records });

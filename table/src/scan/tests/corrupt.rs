@@ -7,6 +7,7 @@ use arrow_schema::DataType;
 use bytes::Bytes;
 use iceberg::spec::PrimitiveType;
 use parquet::file::properties::WriterProperties;
+use rstest::rstest;
 
 use super::{TestFile, batch, id, optional, write};
 use crate::TableError;
@@ -51,6 +52,19 @@ async fn encrypted_files_are_refused() {
     marked.bytes = bytes.into();
     let error = marked.rows().await.unwrap_err();
     assert_eq!(error.code(), "UNSUPPORTED");
+}
+
+#[rstest]
+#[case::footer_and_columns(include_bytes!("data/encrypted_footer.parquet"))]
+#[case::a_column(include_bytes!("data/encrypted_column.parquet"))]
+#[tokio::test]
+async fn what_another_library_encrypted_is_refused_in_one_line(#[case] bytes: &'static [u8]) {
+    let encrypted = TestFile::new(Bytes::from_static(bytes), 3).schema(vec![optional(1, "a", PrimitiveType::Int)]);
+    let error = encrypted.rows().await.unwrap_err();
+    assert_eq!(error.code(), "UNSUPPORTED");
+    let expected = "not supported, path=`memory://bucket/data/f.parquet`: the file is encrypted; \
+                    encrypted files cannot be read yet";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[tokio::test]

@@ -20,7 +20,21 @@ fn cuts(length: usize) -> impl Iterator<Item = usize> {
 #[test]
 fn a_file_cut_anywhere_is_corrupt_or_loses_nothing() {
     let mut report = Report::new("cut files");
-    for table in ["upsert_v3", "mor_pos_part", "gzip_meta", "types_all", "schema_evo", "many_small"] {
+    for table in [
+        "upsert_v3",
+        "mor_pos_part",
+        "gzip_meta",
+        "types_all",
+        "schema_evo",
+        "many_small",
+        "eq_avro",
+        "avro_types_v3",
+        "avro_zstd",
+        "eq_orc",
+        "orc_types_v3",
+        "orc_snappy",
+        "mixed_formats",
+    ] {
         wait(async {
             let copy = Copy::of(table).await;
             let whole = copy.rows().await.unwrap();

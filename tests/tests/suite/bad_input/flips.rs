@@ -31,7 +31,21 @@ impl Dice {
 #[test]
 fn a_file_with_a_wrong_byte_is_read_or_refused() {
     let mut report = Report::new("files with a wrong byte");
-    for (seed, table) in (1..).zip(["upsert_v3", "mor_pos_part", "gzip_meta", "types_all", "schema_evo", "part_ymh"]) {
+    for (seed, table) in (1..).zip([
+        "upsert_v3",
+        "mor_pos_part",
+        "gzip_meta",
+        "types_all",
+        "schema_evo",
+        "part_ymh",
+        "eq_avro",
+        "avro_types_v3",
+        "avro_zstd",
+        "eq_orc",
+        "orc_types_v3",
+        "orc_snappy",
+        "mixed_formats",
+    ]) {
         wait(async {
             let copy = Copy::of(table).await;
             for (kind, path) in copy.files().await {

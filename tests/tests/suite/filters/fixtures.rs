@@ -23,7 +23,11 @@ const N_VALUES_MAX: usize = 50;
 /// The columns of a schema that conditions are made for, with the types that they have now.
 fn columns(fixture: &FixtureTable, schema: &Schema) -> Vec<Column> {
     let current = fixture.schema(fixture.current_schema_id);
-    let columns = schema.fields.iter().filter_map(|field| {
+    let zoned = |field: &&Field| matches!(field.field_type, Type::Timestamp { zoned: true, .. });
+    let unzoned = |field: &&Field| matches!(field.field_type, Type::Timestamp { zoned: false, .. });
+    // Conditions compare columns of one kind with each other, and these two cannot be compared.
+    let both = schema.fields.iter().any(|field| zoned(&field)) && schema.fields.iter().any(|field| unzoned(&field));
+    let columns = schema.fields.iter().filter(|field| !(both && zoned(field))).filter_map(|field| {
         let now = current.fields.iter().find(|other| other.id == field.id).unwrap_or(field);
         column(field, now)
     });
