@@ -9,6 +9,8 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+#[path = "cli/inspect.rs"]
+mod inspect;
 #[path = "cli/watermark.rs"]
 mod watermark;
 

@@ -291,3 +291,6 @@ fn hash(path: &str) -> u64 {
     path.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,3 +184,31 @@ fn read(bytes: &[u8], form: BoundForm) -> Option<EventTime> {
         BoundForm::Integer(unit) => EventTime::from_number(long().or_else(|| short().map(i64::from))?, unit),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::date(&20_000_i32.to_le_bytes(), BoundForm::Date, Some(1_728_000_000_000))]
+    #[case::date_before_the_epoch(&(-1_i32).to_le_bytes(), BoundForm::Date, Some(-86_400_000))]
+    #[case::micros(&1_700_000_000_000_999_i64.to_le_bytes(), BoundForm::Timestamp(TimeUnit::Micros), Some(1_700_000_000_000))]
+    #[case::nanos(&1_700_000_000_000_999_999_i64.to_le_bytes(), BoundForm::Timestamp(TimeUnit::Nanos), Some(1_700_000_000_000))]
+    #[case::date_that_became_a_timestamp(&1_i32.to_le_bytes(), BoundForm::Timestamp(TimeUnit::Micros), Some(86_400_000))]
+    #[case::date_that_became_one_in_nanos(&1_i32.to_le_bytes(), BoundForm::Timestamp(TimeUnit::Nanos), Some(86_400_000))]
+    #[case::int_that_became_a_long(&7_i32.to_le_bytes(), BoundForm::Integer(TimeUnit::Seconds), Some(7000))]
+    #[case::year_10000(&253_402_300_800_000_000_i64.to_le_bytes(), BoundForm::Timestamp(TimeUnit::Micros), None)]
+    #[case::date_of_no_year(&i32::MAX.to_le_bytes(), BoundForm::Date, None)]
+    #[case::too_short(&[1, 2, 3], BoundForm::Date, None)]
+    #[case::too_long(&[0; 9], BoundForm::Timestamp(TimeUnit::Micros), None)]
+    #[case::empty(&[], BoundForm::Integer(TimeUnit::Millis), None)]
+    fn bounds_are_read_by_their_length_and_form(
+        #[case] bytes: &[u8],
+        #[case] form: BoundForm,
+        #[case] ms: Option<i64>,
+    ) {
+        assert_eq!(read(bytes, form).map(EventTime::ms), ms);
+    }
+}
