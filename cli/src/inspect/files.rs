@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use frazil_table::file::{FileContent, FileEntry, PartitionTuple};
 use frazil_table::manifest::{EntryStatus, ManifestContent, ManifestFile, visit_manifests};
-use frazil_table::storage::normalize;
+use frazil_table::storage::identity;
 use frazil_table::{SpecId, Table};
 use serde::Serialize;
 
@@ -220,7 +220,7 @@ impl Tally {
         }
         match &file.referenced_data_file {
             None => *partition.positions.entry(sequence).or_default() += 1,
-            Some(path) => self.named.entry(hash(normalize(path))).or_default().deletes.push((place, sequence, 1)),
+            Some(path) => self.named.entry(hash(identity(path))).or_default().deletes.push((place, sequence, 1)),
         }
     }
 

@@ -14,8 +14,10 @@ use super::text::render;
 use crate::output::Look;
 
 async fn open(fixture: &FixtureTable) -> Table {
-    let (old, new) = FixtureTable::path_map();
-    let path_map = PathMap::parse(&[format!("{old}={}", new.display())]).unwrap();
+    let mut maps = FixtureTable::path_maps();
+    // One line is enough for all spellings of a bucket.
+    maps.retain(|map| !map.starts_with("s3a:"));
+    let path_map = PathMap::parse(&maps).unwrap();
     let locator = TableLocator::Path(fixture.metadata_file.display().to_string());
     table_source(&locator, &Storage::local().with_path_map(path_map)).load().await.unwrap()
 }
