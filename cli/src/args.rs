@@ -197,6 +197,9 @@ pub(crate) struct InspectArgs {
     /// Partitions to show at most: those with most small files and deletes
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(crate) partitions: usize,
+    /// Snapshots to show at most, the newest; --json has all of them
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) snapshots: usize,
 }
 
 /// What `read` delivers.

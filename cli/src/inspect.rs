@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &InspectArgs, global: &GlobalArgs) -> Result<(), C
         text.push('\n');
         text
     } else {
-        text::render(&report, Look::of_stdout())
+        text::render(&report, args.snapshots, Look::of_stdout())
     };
     Output::stdout().put(text.as_bytes())
 }

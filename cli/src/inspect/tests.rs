@@ -120,8 +120,20 @@ async fn the_partitions_with_most_to_do_are_shown_and_the_total_is_of_all() {
     let shown: Vec<&str> = files.partitions.iter().map(|partition| partition.partition.as_str()).collect();
     assert_eq!((shown.len(), files.n_partitions, files.total.data_files), (2, 4, 27));
     assert!(shown.contains(&"id_bucket=1"), "{shown:?}");
-    let text = render(&inspect(table("upsert_v3"), 2).await, Look::default());
+    let text = render(&inspect(table("upsert_v3"), 2).await, 100, Look::default());
     assert!(text.contains("\n  2 more partitions, with fewer small files and deletes"), "{text}");
+}
+
+#[tokio::test]
+async fn the_newest_snapshots_are_shown_and_the_others_counted() {
+    let fixture = table("upsert_v3");
+    let text = render(&inspect(fixture, 50).await, 2, Look::default());
+    assert!(text.contains("\nsnapshots: 9\n  7 older ones; --snapshots shows more\n"), "{text}");
+    let is_shown = |index: usize| text.contains(&format!("  {}  ", fixture.snapshots[index].snapshot_id));
+    // The parent of the eighth is named too.
+    assert_eq!([5, 7, 8].map(is_shown), [false, true, true]);
+    let text = render(&inspect(fixture, 50).await, 0, Look::default());
+    assert!(text.contains("\n  9 older ones; --snapshots shows more\n\nbranches"), "{text}");
 }
 
 const HEALTH_OF_UPSERT_V3: &str = "
@@ -139,10 +151,10 @@ health: 87 of 100
 
 #[tokio::test]
 async fn findings_are_told_with_why_and_what_to_do() {
-    let text = render(&inspect(table("upsert_v3"), 50).await, Look::default());
+    let text = render(&inspect(table("upsert_v3"), 50).await, 100, Look::default());
     assert!(text.ends_with(HEALTH_OF_UPSERT_V3), "{text}");
     assert!(!text.contains('\u{1b}'));
-    let coloured = render(&inspect(table("upsert_v3"), 50).await, Look { is_coloured: true, is_terminal: true });
+    let coloured = render(&inspect(table("upsert_v3"), 50).await, 100, Look { is_coloured: true, is_terminal: true });
     assert!(coloured.contains("\u{1b}[33mwarning \u{1b}[0m  27 of 27"), "{coloured}");
 }
 
@@ -151,7 +163,7 @@ async fn a_table_without_snapshots_has_no_files_and_no_health() {
     let report = inspect(table("empty"), 50).await;
     assert!(report.files.is_none() && report.health.is_none() && report.manifests.is_none());
     assert_eq!((report.history.snapshots, report.history.expirable_snapshots), (0, 0));
-    let text = render(&report, Look::default());
+    let text = render(&report, 100, Look::default());
     assert!(text.contains("\nfiles: the branch has no snapshot yet\n") && !text.contains("health"), "{text}");
     assert!(text.contains("  oldest snapshot      none\n"), "{text}");
 }

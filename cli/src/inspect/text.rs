@@ -16,8 +16,8 @@ use crate::output::Look;
 
 const HEADING: Style = Style::new().effects(Effects::BOLD);
 
-/// The whole report.
-pub(crate) fn render(report: &Report, look: Look) -> String {
+/// The whole report, with the newest `n_snapshots_max` snapshots.
+pub(crate) fn render(report: &Report, n_snapshots_max: usize, look: Look) -> String {
     let mut out = String::new();
     let facts = [
         ("table", report.table.clone()),
@@ -37,7 +37,7 @@ pub(crate) fn render(report: &Report, look: Look) -> String {
         }
     }
     specs_text(report, look, &mut out);
-    snapshots_text(report, look, &mut out);
+    snapshots_text(&report.snapshots, n_snapshots_max, look, &mut out);
     refs_text(report, look, &mut out);
     match &report.files {
         None => heading("files: the branch has no snapshot yet", look, &mut out),
@@ -83,9 +83,14 @@ fn specs_text(report: &Report, look: Look, out: &mut String) {
     }
 }
 
-fn snapshots_text(report: &Report, look: Look, out: &mut String) {
-    heading(&format!("snapshots: {}", report.snapshots.len()), look, out);
-    if report.snapshots.is_empty() {
+fn snapshots_text(snapshots: &[SnapshotReport], n_max: usize, look: Look, out: &mut String) {
+    heading(&format!("snapshots: {}", snapshots.len()), look, out);
+    let n_hidden = snapshots.len().saturating_sub(n_max);
+    let shown = snapshots.get(n_hidden..).unwrap_or_default();
+    if n_hidden > 0 {
+        let _ = writeln!(out, "  {n_hidden} older ones; --snapshots shows more");
+    }
+    if shown.is_empty() {
         return;
     }
     let mut grid = Grid::new(&[
@@ -102,7 +107,7 @@ fn snapshots_text(report: &Report, look: Look, out: &mut String) {
         ("-deletes", true),
         ("", false),
     ]);
-    for snapshot in &report.snapshots {
+    for snapshot in shown {
         grid.row(snapshot_cells(snapshot));
     }
     grid.render(out);
