@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use frazil_table::changes::deletes_in_scope;
-use frazil_table::deletes::{DeleteIndex, FileWithDeletes, GroupDeletes, KeySetLimit, LiveRows};
+use frazil_table::deletes::{DeleteIndex, FileWithDeletes, GroupDeletes, KeySetLimit, LiveRows, in_reading_order};
 use frazil_table::file::FileEntry;
 use frazil_table::filter::BoundFilter;
 use frazil_table::manifest::{LiveFiles, ManifestContent, live_files, live_files_in};
 use frazil_table::scan::{Projection, RowSelect};
+use frazil_table::storage::ReadAhead;
 use frazil_table::{Table, TableError};
 use iceberg::spec::SnapshotRef;
 
@@ -67,6 +68,8 @@ pub struct RowStream {
     current: Option<LiveRows>,
     limit: KeySetLimit,
     batch_rows: usize,
+    /// Fetches the files of all groups.
+    _ahead: ReadAhead,
 }
 
 impl RowStream {
@@ -91,6 +94,7 @@ impl RowStream {
             }
         };
         Ok(Self {
+            _ahead: table.read_ahead(|| in_reading_order(groups.iter().map(Vec::as_slice))),
             table: table.clone(),
             projection,
             filter,

@@ -193,7 +193,7 @@ impl Pick {
             (Self::Except(left_out), RowSet::Except(gone)) => RowSet::Except(Arc::new(&**left_out | &**gone)),
             (Self::Except(left_out), RowSet::Only(those)) => RowSet::Only(Arc::new(&**those - &**left_out)),
         };
-        RowSource { file: source.file.clone(), rows }
+        source.with_rows(rows)
     }
 
     fn filter(&self, batch: &PositionedBatch) -> Result<PositionedBatch> {

@@ -14,7 +14,7 @@ mod position;
 mod vector;
 
 pub use equality::{KeySet, KeySetLimit};
-pub use group::{FileWithDeletes, GroupDeletes, deleted_positions};
+pub use group::{FileWithDeletes, GroupDeletes, deleted_positions, in_reading_order};
 pub use index::{DeleteIndex, FileDeletes};
 pub use key_map::KeyPart;
 pub use live::LiveRows;

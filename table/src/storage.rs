@@ -297,7 +297,7 @@ impl Storage {
     }
 
     /// A request costs little: the store is on this machine.
-    fn is_near(&self, path: &str) -> bool {
+    pub(crate) fn is_near(&self, path: &str) -> bool {
         let stores = &self.stores;
         match object::target(&stores.by_scheme, stores.remote.is_some(), &self.path_map, path) {
             Ok(Target::Place(place)) => place.is_near,

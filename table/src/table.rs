@@ -1,13 +1,14 @@
 //! A table at one version of its metadata.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use iceberg::spec::{NameMapping, PrimitiveType, SchemaRef, SnapshotRef, TableMetadata};
 
+use crate::file::{FileEntry, FileFormat};
 use crate::ids::{FieldId, SpecId};
 use crate::manifest::ManifestCache;
-use crate::storage::Storage;
+use crate::storage::{AheadLimits, ReadAhead, Storage};
 use crate::{Result, TableError};
 
 /// Property that maps column names to field ids, for files written without ids.
@@ -34,6 +35,24 @@ struct Inner {
 }
 
 impl Table {
+    /// Says which files will be read soon, in the order in which they will be: [`Storage::read_ahead`]. `files` is
+    /// not called where the table is on this machine.
+    pub fn read_ahead<'a, I>(&self, files: impl FnOnce() -> I) -> ReadAhead
+    where
+        I: IntoIterator<Item = &'a FileEntry>,
+    {
+        if self.storage().is_near(self.metadata_location()) {
+            return ReadAhead::none();
+        }
+        // Of a puffin file the end is not read, so that it is fetched whole or not at all.
+        let whole_bytes_max = AheadLimits::REMOTE.whole_file_bytes_max;
+        let is_wanted =
+            |file: &&FileEntry| file.format != FileFormat::Puffin || file.file_size_bytes <= whole_bytes_max;
+        let mut seen = HashSet::new();
+        let files = files().into_iter().filter(is_wanted).filter(|file| seen.insert(file.path.clone()));
+        self.storage().read_ahead(files.map(|file| (file.path.clone(), file.file_size_bytes)))
+    }
+
     /// `name` is for messages. `foreign_types` are the columns whose type the metadata library cannot
     /// express (`unknown`, `variant`, `geometry`, …), by field id: they stand in `metadata` as `boolean`.
     ///

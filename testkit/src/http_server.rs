@@ -170,7 +170,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn serve(stream: TcpStream, handler: Arc<Handler>, requests: Arc<Mutex<Vec<Request>>>) {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
-    while let Some(request) = next_request(&mut read).await {
+    loop {
+        let request = match next_request(&mut read).await {
+            Next::Request(request) => request,
+            Next::Closed => return,
+            Next::Other => {
+                let _ = write.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+                return;
+            }
+        };
         lock(&requests).push(request.clone());
         let response = handler(&request);
         if !response.delay.is_zero() {
@@ -200,8 +208,24 @@ async fn serve(stream: TcpStream, handler: Arc<Handler>, requests: Arc<Mutex<Vec
     }
 }
 
-async fn next_request(read: &mut (impl AsyncReadExt + Unpin)) -> Option<Request> {
-    let mut head = Vec::new();
+/// What came over a connection.
+enum Next {
+    Request(Request),
+    Closed,
+    /// Bytes of another protocol, such as TLS.
+    Other,
+}
+
+async fn next_request(read: &mut (impl AsyncReadExt + Unpin)) -> Next {
+    match read.read_u8().await {
+        Ok(first) if first.is_ascii_uppercase() => read_request(first, read).await.map_or(Next::Closed, Next::Request),
+        Ok(_) => Next::Other,
+        Err(_) => Next::Closed,
+    }
+}
+
+async fn read_request(first: u8, read: &mut (impl AsyncReadExt + Unpin)) -> Option<Request> {
+    let mut head = vec![first];
     while !head.ends_with(b"\r\n\r\n") {
         head.push(read.read_u8().await.ok()?);
         if head.len() > REQUEST_BYTES_MAX {

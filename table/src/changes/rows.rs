@@ -13,13 +13,14 @@ use roaring::RoaringTreemap;
 use super::{SnapshotChanges, kept_files_in_scope};
 use crate::deletes::{
     DeleteIndex, FileDeletes, FileWithDeletes, GroupDeletes, KeySet, KeySetLimit, LiveRows, deleted_positions,
-    position_deletes,
+    in_reading_order, position_deletes,
 };
 use crate::file::{FileContent, FileEntry, PartitionTuple};
 use crate::filter::BoundFilter;
 use crate::ids::{FieldId, SpecId};
 use crate::manifest::{ManifestContent, ManifestFile, live_files_in, manifest_list};
 use crate::scan::{FileReader, Projection, RowSelect};
+use crate::storage::ReadAhead;
 use crate::table::Table;
 use crate::{Result, bounds};
 
@@ -47,9 +48,17 @@ pub struct RowSource {
     pub file: Arc<FileEntry>,
     /// Which of its rows.
     pub rows: RowSet,
+    /// Fetches this file and others of the same changes.
+    ahead: Option<Arc<ReadAhead>>,
 }
 
 impl RowSource {
+    /// Other rows of the same file.
+    #[must_use]
+    pub fn with_rows(&self, rows: RowSet) -> Self {
+        Self { rows, ..self.clone() }
+    }
+
     /// How many rows there are.
     pub fn n_rows(&self) -> u64 {
         match &self.rows {
@@ -93,11 +102,15 @@ impl RowSource {
             Some(positions) if positions.is_empty() => RowSet::All,
             Some(positions) => RowSet::Except(Arc::new(positions)),
         };
-        Some(Self { file: file.clone(), rows }).filter(|source| source.n_rows() > 0)
+        Some(Self { file: file.clone(), rows, ahead: None }).filter(|source| source.n_rows() > 0)
     }
 
     fn only(file: &Arc<FileEntry>, positions: RoaringTreemap) -> Option<Self> {
-        (!positions.is_empty()).then(|| Self { file: file.clone(), rows: RowSet::Only(Arc::new(positions)) })
+        (!positions.is_empty()).then(|| Self {
+            file: file.clone(),
+            rows: RowSet::Only(Arc::new(positions)),
+            ahead: None,
+        })
     }
 }
 
@@ -127,7 +140,7 @@ pub async fn row_changes(
     let mut deleted = deletes_of_added(table, snapshot, changes, limit).await?;
     rows.added.extend(changes.added.data.iter().filter_map(|file| RowSource::except(file, &mut deleted)));
 
-    let Some(parent) = parent else { return Ok(sorted(rows)) };
+    let Some(parent) = parent else { return Ok(sorted(table, rows)) };
     let before = deletes_in_scope(table, parent, &changes.removed.data).await?;
     let mut deleted = deleted_from(table, &changes.removed.data, &before, limit).await?;
     rows.removed.extend(changes.removed.data.iter().filter_map(|file| RowSource::except(file, &mut deleted)));
@@ -137,19 +150,19 @@ pub async fn row_changes(
     if !kept.is_empty() {
         let before = DeleteIndex::new(table, &deletes_in_scope(table, parent, &kept).await?)?;
         let after = DeleteIndex::new(table, &deletes_in_scope(table, snapshot, &kept).await?)?;
-        for group in partitions(&kept).into_values() {
-            let group: Vec<KeptFile> = group
-                .into_iter()
-                .map(|file| KeptFile {
-                    before: before.for_file(table, &file),
-                    after: after.for_file(table, &file),
-                    file,
-                })
-                .collect();
-            kept_row_changes(table, &group, limit, &mut rows).await?;
+        let with_deletes = |file: Arc<FileEntry>| KeptFile {
+            before: before.for_file(table, &file),
+            after: after.for_file(table, &file),
+            file,
+        };
+        let groups: Vec<Vec<KeptFile>> =
+            partitions(&kept).into_values().map(|group| group.into_iter().map(with_deletes).collect()).collect();
+        let _ahead = table.read_ahead(|| groups.iter().flat_map(|group| KeptFile::in_reading_order(group)));
+        for group in &groups {
+            kept_row_changes(table, group, limit, &mut rows).await?;
         }
     }
-    Ok(sorted(rows))
+    Ok(sorted(table, rows))
 }
 
 /// An equality delete of one partition does not reach files of another partition spec. After a change of the
@@ -184,10 +197,14 @@ async fn warn_of_cross_spec_deletes(table: &Table, snapshot: &SnapshotRef, chang
     Ok(())
 }
 
-fn sorted(mut rows: RowChanges) -> RowChanges {
+fn sorted(table: &Table, mut rows: RowChanges) -> RowChanges {
     rows.removed
         .sort_by(|a, b| (a.file.data_sequence_number, a.file.key()).cmp(&(b.file.data_sequence_number, b.file.key())));
     rows.added.sort_by_key(|source| (source.file.data_sequence_number, source.file.order));
+    let ahead = Arc::new(table.read_ahead(|| rows.removed.iter().chain(&rows.added).map(|source| &*source.file)));
+    for source in rows.removed.iter_mut().chain(&mut rows.added) {
+        source.ahead = Some(ahead.clone());
+    }
     rows
 }
 
@@ -228,13 +245,14 @@ async fn deleted_from(
         return Ok(deleted);
     }
     let index = DeleteIndex::new(table, deletes)?;
-    for group in partitions(files).into_values() {
-        let group: Vec<FileWithDeletes> = group
-            .into_iter()
-            .map(|file| (file.clone(), index.for_file(table, &file)))
-            .filter(|(_, deletes)| !deletes.is_empty())
-            .collect();
-        deleted.extend(deleted_positions(table, &group, limit).await?);
+    let with_deletes = |group: Vec<Arc<FileEntry>>| -> Vec<FileWithDeletes> {
+        let files = group.into_iter().map(|file| (file.clone(), index.for_file(table, &file)));
+        files.filter(|(_, deletes)| !deletes.is_empty()).collect()
+    };
+    let groups: Vec<Vec<FileWithDeletes>> = partitions(files).into_values().map(with_deletes).collect();
+    let _ahead = table.read_ahead(|| in_reading_order(groups.iter().map(Vec::as_slice)));
+    for group in &groups {
+        deleted.extend(deleted_positions(table, group, limit).await?);
     }
     Ok(deleted)
 }
@@ -270,6 +288,30 @@ struct KeptFile {
 }
 
 impl KeptFile {
+    /// The files that may have to be read to know what became of a group: its changed deletes, then the data files
+    /// that equality deletes have to be looked for in.
+    fn in_reading_order(group: &[Self]) -> Vec<&FileEntry> {
+        let mut files: Vec<&FileEntry> = Vec::new();
+        for kept in group.iter().filter(|kept| kept.before.position_identity() != kept.after.position_identity()) {
+            for deletes in [&kept.before, &kept.after] {
+                files.extend(deletes.vector.iter().chain(&deletes.positions).map(|file| &**file));
+            }
+        }
+        let mut seen: HashSet<&str> = HashSet::new();
+        for kept in group {
+            let of = |deletes: &'_ FileDeletes| deletes.equality.iter().map(|file| file.key().to_owned()).collect();
+            let (before, after): (HashSet<String>, HashSet<String>) = (of(&kept.before), of(&kept.after));
+            let deletes = kept.before.equality.iter().chain(&kept.after.equality);
+            let changed: Vec<&Arc<FileEntry>> =
+                deletes.filter(|file| before.contains(file.key()) != after.contains(file.key())).collect();
+            files.extend(changed.iter().filter(|file| seen.insert(file.key())).map(|file| &***file));
+            if !changed.is_empty() {
+                files.push(&kept.file);
+            }
+        }
+        files
+    }
+
     /// Equality deletes of `these` that `others` lack.
     fn only_in(these: &FileDeletes, others: &FileDeletes) -> FileDeletes {
         let others: HashSet<&str> = others.equality.iter().map(|file| file.key()).collect();

@@ -23,6 +23,22 @@ const BATCH_ROWS: usize = 8192;
 /// A data file and the deletes that apply to it.
 pub type FileWithDeletes = (Arc<FileEntry>, FileDeletes);
 
+/// The files of some groups in the order in which they are read when one group after the other is: the deletes of
+/// a group, then its data files.
+pub fn in_reading_order<'a>(groups: impl IntoIterator<Item = &'a [FileWithDeletes]>) -> Vec<&'a FileEntry> {
+    let mut files: Vec<&FileEntry> = Vec::new();
+    for group in groups {
+        let deletes = || group.iter().map(|(_, deletes)| deletes);
+        let mut seen = HashSet::new();
+        let mut once = |file: &'a Arc<FileEntry>| seen.insert(Arc::as_ptr(file)).then_some(&**file);
+        files.extend(deletes().filter_map(|deletes| deletes.vector.as_deref()));
+        files.extend(deletes().flat_map(|deletes| &deletes.positions).filter_map(&mut once));
+        files.extend(deletes().flat_map(|deletes| &deletes.equality).filter_map(&mut once));
+        files.extend(group.iter().map(|(data, _)| &**data));
+    }
+    files
+}
+
 /// The deletes of some data files of one partition, ready to be applied.
 #[derive(Debug, Default)]
 pub struct GroupDeletes {

@@ -31,14 +31,17 @@ pub async fn position_deletes<'a>(
     files: impl IntoIterator<Item = (&'a FileEntry, &'a FileDeletes)>,
 ) -> Result<HashMap<String, RoaringTreemap>> {
     let mut deleted: HashMap<String, RoaringTreemap> = HashMap::new();
-    let mut by_delete_file: HashMap<String, (Arc<FileEntry>, Vec<&FileEntry>)> = HashMap::new();
+    let mut by_delete_file: Vec<(Arc<FileEntry>, Vec<&FileEntry>)> = Vec::new();
+    let mut indexes: HashMap<String, usize> = HashMap::new();
     let mut by_vector: Vec<(&FileEntry, &FileEntry)> = Vec::new();
     for (data, deletes) in files {
         by_vector.extend(deletes.vector.as_deref().map(|vector| (data, vector)));
         for delete in &deletes.positions {
-            let (_, targets) =
-                by_delete_file.entry(delete.key().to_owned()).or_insert_with(|| (delete.clone(), Vec::new()));
-            targets.push(data);
+            let index = *indexes.entry(delete.key().to_owned()).or_insert(by_delete_file.len());
+            match by_delete_file.get_mut(index) {
+                Some((_, targets)) => targets.push(data),
+                None => by_delete_file.push((delete.clone(), vec![data])),
+            }
         }
     }
     let vectors: Vec<&FileEntry> = by_vector.iter().map(|(_, vector)| *vector).collect();
@@ -47,7 +50,7 @@ pub async fn position_deletes<'a>(
         check_positions(data, vector, &positions)?;
         deleted.insert(data.key().to_owned(), positions);
     }
-    for (delete, targets) in by_delete_file.into_values() {
+    for (delete, targets) in by_delete_file {
         read_position_delete_file(table, &delete, &targets, &mut deleted).await?;
     }
     Ok(deleted)

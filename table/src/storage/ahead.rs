@@ -153,7 +153,7 @@ impl fmt::Debug for ReadAhead {
 
 impl ReadAhead {
     /// Fetches nothing.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self(None)
     }
 }

@@ -7,7 +7,7 @@ use object_store::client::{
 };
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
 
 use super::answer::Answer;
 use super::failure::{NoCredentials, Untrusted, innermost};
@@ -75,7 +75,8 @@ impl HttpService for Service {
             Err(error) => return Err(error),
         };
         let status = response.status();
-        let is_refusal = status.is_client_error() || status.is_server_error() || is_bare_redirect(&response);
+        let is_page = is_page(&response);
+        let is_refusal = status.is_client_error() || status.is_server_error() || is_bare_redirect(&response) || is_page;
         if !is_refusal {
             return Ok(response);
         }
@@ -99,8 +100,8 @@ impl HttpService for Service {
         if is_metadata && status.is_client_error() {
             return Err(no_credentials(answer.shown()));
         }
-        // A redirect without a place to go to is a refusal, and with this status is taken for one.
-        if status.is_redirection() {
+        // A redirect without a place to go to is a refusal, as is a page, and with this status is taken for one.
+        if status.is_redirection() || is_page {
             parts.status = StatusCode::BAD_REQUEST;
         }
         parts.headers.remove(CONTENT_LENGTH);
@@ -113,6 +114,13 @@ fn is_bare_redirect(response: &HttpResponse) -> bool {
     response.status().is_redirection()
         && response.status() != StatusCode::NOT_MODIFIED
         && !response.headers().contains_key(LOCATION)
+}
+
+/// A web server's page in place of an object: an object has an entity tag.
+fn is_page(response: &HttpResponse) -> bool {
+    let headers = response.headers();
+    let is_html = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    response.status().is_success() && is_html && !headers.contains_key(ETAG)
 }
 
 fn no_credentials(cause: String) -> HttpError {

@@ -207,7 +207,7 @@ mod tests {
     fn what_is_no_url_of_a_server_is_refused(
         #[values(
             "127.0.0.1:9000",
-            "host",
+            "no-url",
             "ftp://h",
             "http://",
             "http://h:99999",

@@ -134,7 +134,7 @@ async fn a_role_is_taken_on_with_the_keys_that_are_there() {
     all.extend(properties(&[
         ("s3.role-arn", "arn:aws:iam::123456789012:role/reader"),
         ("s3.role-session-name", "me"),
-        ("client.assume-role.external-id", "e x"),
+        ("client.assume-role.external-id", "e+x/1"),
         ("s3.sts-endpoint", &sts.url()),
     ]));
     let storage = Storage::local().with_properties(all);
@@ -144,7 +144,7 @@ async fn a_role_is_taken_on_with_the_keys_that_are_there() {
     assert_eq!((sts.n_requests(), server.server().n_requests()), (1, 3));
     let asked = &sts.requests()[0];
     assert_eq!(asked.query["RoleArn"], "arn:aws:iam::123456789012:role/reader");
-    assert_eq!((asked.query["RoleSessionName"].as_str(), asked.query["ExternalId"].as_str()), ("me", "e x"));
+    assert_eq!((asked.query["RoleSessionName"].as_str(), asked.query["ExternalId"].as_str()), ("me", "e+x/1"));
     let authorization = asked.header("authorization");
     assert!(authorization.contains("Credential=test-key/") && authorization.contains("/eu-test-1/sts/"));
     assert_eq!(server.server().requests()[0].header("x-amz-security-token"), "hush-token");
