@@ -6,6 +6,7 @@ mod clouds;
 mod contract;
 mod credentials;
 mod failures;
+mod requests;
 
 use std::sync::Arc;
 
