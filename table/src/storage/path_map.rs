@@ -27,11 +27,15 @@ impl PathMap {
     /// so that folders such as `day=1` can stand in both.
     ///
     /// # Errors
-    /// [`TableError::InvalidRequest`] if an argument is not of that form, or two have the same `OLD`.
+    /// [`TableError::InvalidRequest`] if an argument is not of that form, or two lead from one `OLD` to different places.
     pub fn parse(args: &[String]) -> Result<Self> {
         let mut entries: Vec<Entry> = Vec::with_capacity(args.len());
         for arg in args {
             let entry = parse_entry(arg)?;
+            // One place may be given by each of its spellings.
+            if entries.contains(&entry) {
+                continue;
+            }
             if entries.iter().any(|other| other.old == entry.old) {
                 return Err(TableError::invalid(format!("path map `{arg}`: its old prefix is given twice")));
             }
@@ -145,6 +149,7 @@ mod tests {
                 assert_eq!(map.apply(path), "/mnt/x");
             }
         }
+        assert_eq!(map(&["s3://bucket=/mnt", "s3a://bucket=/mnt"]).apply("s3n://bucket/x"), "/mnt/x");
         assert_eq!(map(&["/=/mnt"]).apply("s3a://bucket/t/x"), "s3a://bucket/t/x");
         assert_eq!(map(&["/bucket=/mnt"]).apply("s3a://bucket/t/x"), "s3a://bucket/t/x");
     }
