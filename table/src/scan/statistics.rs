@@ -39,7 +39,8 @@ impl ColumnBounds {
 
     /// All rows have the one value of `array`.
     pub(super) fn of_one(array: &ArrayRef) -> Self {
-        if array.is_null(0) {
+        // An array of the type `unknown` is null without saying so in its buffer.
+        if array.logical_nulls().is_some_and(|nulls| nulls.is_null(0)) {
             return Self { maybe_value: false, ..Self::UNKNOWN };
         }
         let value = value(array, 0);

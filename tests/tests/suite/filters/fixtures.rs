@@ -197,3 +197,18 @@ fn retracted(
     }
     left
 }
+
+#[test]
+fn a_column_of_type_unknown_is_null_in_every_row() {
+    let fixture = frazil_fixtures::table("v3_ts_ns");
+    let table = wait(read::open(fixture));
+    let head = fixture.lineage("main").pop().unwrap();
+    let rows = |sql: &str| {
+        let options = RowsOptions { filter: filter(sql), ..RowsOptions::default() };
+        wait(read::rows(&table, fixture.schema(head.schema_id), options)).unwrap()
+    };
+    let all = fixture.expected_rows(head);
+    assert!(!all.is_empty());
+    assert_eq!(rows("unk IS NULL").difference_to(&all), None);
+    assert!(rows("unk IS NOT NULL").is_empty());
+}
