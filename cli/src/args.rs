@@ -23,8 +23,14 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const TABLE_HELP: &str = "\
-TABLE is the path or URI of a table's folder or of a metadata file, or `namespace.table` in the catalog that \
---catalog-uri names. What contains a `/` or exists on disk is a path.";
+TABLE is the path or URI of a table's folder or of a metadata file, or `catalog.namespace.table`, or `namespace.table` \
+in the catalog that --catalog or --catalog-uri names, or in the only one of the settings. What contains a `/` or exists \
+on disk is a path.";
+
+/// A size in the settings, which is written as in options.
+pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
+    parse_size(text)
+}
 
 /// Reads the changes of Apache Iceberg tables.
 #[derive(Debug, Parser)]
@@ -44,14 +50,23 @@ pub(crate) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct GlobalArgs {
-    /// Catalog database: sqlite:///PATH, jdbc:sqlite:PATH or the path of an SQLite file
-    #[arg(long, global = true, value_name = "URI", help_heading = "Global options")]
-    pub(crate) catalog_uri: Option<String>,
-    /// Name of the catalog within that database, if it holds several
+    /// Settings file [default: $FRAZIL_CONFIG, ./frazil.toml, frazil/frazil.toml in the user's configuration folder]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
+    /// Catalog of the settings to look in; with --catalog-uri of a database, the catalog within it
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub(crate) catalog: Option<String>,
+    /// Address of a catalog: https://HOST/PATH, thrift://HOST:PORT, postgresql://USER@HOST/DB, sqlite:///PATH
+    #[arg(long, global = true, value_name = "URI", help_heading = "Global options")]
+    pub(crate) catalog_uri: Option<String>,
+    /// Property of the catalog or the store, over the settings' (repeatable)
+    ///
+    /// By the names that Iceberg and pyiceberg use, such as warehouse, s3.endpoint or s3.region. Secrets are better
+    /// kept in the environment or the settings file: arguments are seen by other users of the machine.
+    #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = "Global options")]
+    pub(crate) property: Vec<String>,
     /// Memory that delete sets, before images and decoded batches may take, such as 512MB or 1GB
     #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size, help_heading = "Global options")]
     pub(crate) memory_limit: Option<u64>,
@@ -92,12 +107,23 @@ pub(crate) enum Command {
     /// Shows the changes of a table that Flink upserts into, which ships with this program, and checks them
     #[command(after_help = "Example:\n  frazil demo")]
     Demo,
+    /// The settings in use
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Shell completions, to standard output
     #[command(after_help = "Example:\n  frazil completions bash > ~/.local/share/bash-completion/completions/frazil")]
     Completions {
         /// Shell to complete in
         shell: Shell,
     },
+}
+
+/// `frazil config`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Reads the settings, tries every catalog and its warehouse, and says what is wrong where
+    #[command(after_help = "Examples:\n  frazil config check\n  frazil config check --catalog prod --json")]
+    Check,
 }
 
 /// Which table, and where its files are now.

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     fn global() -> GlobalArgs {
-        GlobalArgs { catalog_uri: None, catalog: None, memory_limit: None, json: true, verbose: 0 }
+        GlobalArgs { json: true, ..GlobalArgs::default() }
     }
 
     #[tokio::test]

@@ -37,6 +37,9 @@ pub(crate) enum CliError {
     /// The folded changes are not the table.
     #[error("check failed: {0}")]
     CheckFailed(String),
+    /// Not all catalogs of the settings can be used; the report says why.
+    #[error("{n_failed} of {n_catalogs} catalogs cannot be used")]
+    CatalogsFailed { n_failed: usize, n_catalogs: usize },
     /// A fault of this software.
     #[error("internal error: {0}")]
     Internal(String),
@@ -103,6 +106,7 @@ impl CliError {
             Self::Output { .. } => "OUTPUT_FAILED",
             Self::Temporary { .. } => "TEMPORARY_FOLDER",
             Self::CheckFailed(_) => "CHECK_FAILED",
+            Self::CatalogsFailed { .. } => "CATALOGS_FAILED",
             Self::Internal(_) => "INTERNAL",
             Self::NotYet => "NOT_YET",
             Self::ClosedPipe => "CLOSED",
@@ -116,7 +120,7 @@ impl CliError {
         match self {
             Self::Read(error) => error.advice(),
             Self::Internal(_) | Self::CheckFailed(_) => Advice::ReportBug,
-            Self::Usage(_) | Self::Output { .. } => Advice::FixRequest,
+            Self::Usage(_) | Self::Output { .. } | Self::CatalogsFailed { .. } => Advice::FixRequest,
             Self::NotYet | Self::Temporary { .. } | Self::ClosedPipe | Self::Interrupted | Self::Terminated => {
                 Advice::RetryLater
             }
@@ -167,6 +171,7 @@ impl CliError {
             Self::Read(error) => return read_remedy(error),
             Self::Output { .. } => "check that the place is writable and has room, or choose another with -o",
             Self::Temporary { .. } => "free space there, or set TMPDIR to another folder",
+            Self::CatalogsFailed { .. } => "the report on standard output says what is wrong with each",
             Self::CheckFailed(_) => "this is a fault: please report it",
             Self::Internal(_) => "please report it, with the command and its output under -v",
             Self::NotYet | Self::Usage(_) | Self::ClosedPipe | Self::Interrupted | Self::Terminated => return None,
@@ -213,6 +218,8 @@ fn table_remedy(error: &TableError) -> Option<String> {
         | TableError::Unsupported { detail, .. }
         | TableError::Corrupt { detail, .. }
         | TableError::WatermarkUnknown { detail }
+        | TableError::Catalog { detail, .. }
+        | TableError::CatalogRefused { detail, .. }
             if detail.contains("; ") =>
         {
             return None;
@@ -224,6 +231,8 @@ fn table_remedy(error: &TableError) -> Option<String> {
             "restore the file, or pass --path-map OLD=NEW if the table was copied or mounted elsewhere"
         }
         TableError::Storage { .. } => "check that the place can be reached and read, then try again",
+        TableError::Catalog { .. } => "check the catalog's settings and that it can be reached, then try again",
+        TableError::CatalogRefused { .. } => "check the credentials and what they allow",
         TableError::Corrupt { .. } => "restore the file from a copy, or read snapshots that do not list it",
         TableError::Unsupported { .. } => "this version cannot read it, and nothing was guessed",
         TableError::SnapshotExpired { .. } => "start again with --from earliest or --from full",
@@ -272,6 +281,9 @@ fn table_details(error: &TableError) -> Vec<(&'static str, Value)> {
         | TableError::Storage { path, .. }
         | TableError::Corrupt { path, .. }
         | TableError::Unsupported { path, .. } => vec![("path", json!(path))],
+        TableError::Catalog { catalog, .. } | TableError::CatalogRefused { catalog, .. } => {
+            vec![("catalog", json!(catalog))]
+        }
         TableError::SnapshotExpired { consumed, oldest } => {
             vec![("consumed", json!(consumed.get())), ("oldest_available", json!(oldest.get()))]
         }

@@ -1,6 +1,7 @@
 //! The program `frazil`: reads arguments, wires the libraries together, and says how it ended.
 
 mod args;
+mod check;
 mod clock;
 mod demo;
 mod error;
@@ -9,6 +10,7 @@ mod inspect;
 mod open;
 mod output;
 mod read;
+mod settings;
 mod watermark;
 
 use std::io::{self, Write};
@@ -23,9 +25,10 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, ConfigCommand};
 use crate::error::CliError;
 use crate::output::Output;
+use crate::settings::Settings;
 
 /// Time to remove what is unfinished after a signal. Only a write that nobody takes can need longer.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -127,11 +130,15 @@ fn run(cli: Cli) -> Result<(), CliError> {
     outcome
 }
 
-async fn command(cli: Cli) -> Result<(), CliError> {
+async fn command(mut cli: Cli) -> Result<(), CliError> {
+    if cli.global.memory_limit.is_none() && !matches!(cli.command, Command::Demo | Command::Completions { .. }) {
+        cli.global.memory_limit = Settings::load(&cli.global)?.reader().memory_limit;
+    }
     match cli.command {
         Command::Read(args) => read::run(&args, &cli.global).await,
         Command::Inspect(args) => inspect::run(&args, &cli.global).await,
         Command::Watermark(args) => watermark::run(&args, &cli.global).await,
+        Command::Config(ConfigCommand::Check) => check::run(&cli.global).await,
         Command::Demo => demo::run(&cli.global).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

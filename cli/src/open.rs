@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use frazil_table::catalog::{TableLocator, TableSource, table_source};
+use frazil_table::catalog::{
+    CatalogKind, TableLocator, TableName, TableSource, open_catalog, table_source, without_secrets,
+};
 use frazil_table::storage::{PathMap, Storage};
-use frazil_table::{Table, TableError};
+use frazil_table::{SystemClock, Table, TableError};
 
 use crate::args::{GlobalArgs, TableArgs};
 use crate::error::CliError;
+use crate::settings::{Catalogs, Properties, Settings, option_properties};
 
 /// Loads the table that the arguments name.
 ///
@@ -21,68 +24,190 @@ pub(crate) async fn open(args: &TableArgs, global: &GlobalArgs) -> Result<Table,
 /// Loads the table that the arguments name, and says where its later states are found.
 ///
 /// # Errors
-/// [`CliError::Usage`] if the argument cannot name a table; else as [`TableSource::load`].
+/// [`CliError::Usage`] if the argument cannot name a table, or settings are wrong; else as [`TableSource::load`].
 pub(crate) async fn open_source(
     args: &TableArgs,
     global: &GlobalArgs,
 ) -> Result<(Arc<dyn TableSource>, Table), CliError> {
-    let storage = Storage::local().with_path_map(PathMap::parse(&args.path_map)?);
+    let settings = Settings::load(global)?;
+    let path_map = PathMap::parse(&args.path_map)?;
     let exists = |path: &str| Path::new(path).exists();
-    let mut sources =
-        locators(&args.table, global, exists)?.into_iter().map(|locator| table_source(&locator, &storage));
-    let Some(first) = sources.next() else {
+    let mut places = places(&args.table, global, || settings.catalogs(), exists)?.into_iter();
+    let Some(first) = places.next() else {
         return Err(CliError::Internal("a table argument without a meaning".to_owned()));
     };
+    let storage = Storage::local().with_path_map(path_map);
+    let located = storage.with_properties(settings.storage_properties(global)?);
+    let first = source(first, &settings, &storage, &located).await?;
     let error = match first.load().await {
         Ok(table) => return Ok((first, table)),
         Err(error) => error,
     };
     let may_be_another = matches!(error, TableError::TableNotFound { .. } | TableError::InvalidRequest { .. });
-    for other in sources.filter(|_| may_be_another) {
-        if let Ok(table) = other.load().await {
+    for other in places.filter(|_| may_be_another) {
+        if let Ok(other) = source(other, &settings, &storage, &located).await
+            && let Ok(table) = other.load().await
+        {
             return Ok((other, table));
         }
     }
     Err(error.into())
 }
 
+/// What the argument can mean.
+#[derive(Debug)]
+enum Place {
+    /// A path, or a table of a database that only options name.
+    Located(TableLocator),
+    /// A table of a catalog with these settings.
+    InCatalog { catalog: String, properties: Properties, table: TableName },
+}
+
+/// Stores of paths have the properties of `located`; those of a catalog have its own.
+async fn source(
+    place: Place,
+    settings: &Settings,
+    storage: &Storage,
+    located: &Storage,
+) -> Result<Arc<dyn TableSource>, CliError> {
+    match place {
+        Place::Located(locator) => Ok(table_source(&locator, located)),
+        Place::InCatalog { catalog, properties, table } => {
+            let config = settings.config(&catalog, &properties)?;
+            Ok(open_catalog(config, storage, Arc::new(SystemClock)).await?.table_source(table))
+        }
+    }
+}
+
 /// What the argument can mean, likeliest first.
-fn locators(table: &str, global: &GlobalArgs, exists: impl Fn(&str) -> bool) -> Result<Vec<TableLocator>, CliError> {
+fn places(
+    table: &str,
+    global: &GlobalArgs,
+    catalogs: impl FnOnce() -> Result<Catalogs, CliError>,
+    exists: impl Fn(&str) -> bool,
+) -> Result<Vec<Place>, CliError> {
     if table.is_empty() {
         return Err(CliError::Usage(
             "TABLE is empty; name a table's folder or metadata file, or namespace.table".to_owned(),
         ));
     }
     if is_path(table) || exists(table) {
-        return Ok(vec![TableLocator::Path(table.to_owned())]);
+        return Ok(vec![Place::Located(TableLocator::Path(table.to_owned()))]);
     }
-    let Some(uri) = &global.catalog_uri else {
-        let detail = "there is no such file or folder, and no catalog to look in".to_owned();
-        return Err(TableError::TableNotFound { table: table.to_owned(), detail }.into());
-    };
+    let catalogs = catalogs()?;
     let parts: Vec<&str> = table.split('.').collect();
-    let sql = |catalog: Option<&str>, parts: &[&str]| match parts {
-        [namespace @ .., name] if !namespace.is_empty() && parts.iter().all(|part| !part.is_empty()) => {
-            Some(TableLocator::Sql {
-                uri: uri.clone(),
-                catalog: catalog.map(str::to_owned),
-                namespace: namespace.iter().map(|&level| level.to_owned()).collect(),
-                table: (*name).to_owned(),
-            })
+    let places = match (&global.catalog_uri, &global.catalog) {
+        (Some(uri), name) => at_uri(uri, name.as_deref(), &parts, global, &catalogs)?,
+        (None, Some(name)) => {
+            let Some(catalog) = catalogs.get(name) else { return Err(catalogs.unknown(name)) };
+            named(catalog, &parts, global)?
         }
-        _ => None,
+        (None, None) => unnamed(table, &parts, global, &catalogs)?,
     };
-    let Some(first) = sql(global.catalog.as_deref(), &parts) else {
+    if places.is_empty() {
         return Err(CliError::Usage(format!(
             "table `{table}` has no namespace; in a catalog a table is named namespace.table"
         )));
-    };
-    let mut locators = vec![first];
-    // The first of three parts may be the catalog as well as a level of the namespace.
-    if let (None, [catalog, rest @ ..]) = (&global.catalog, parts.as_slice()) {
-        locators.extend(sql(Some(catalog), rest));
     }
-    Ok(locators)
+    Ok(places)
+}
+
+/// Names in the catalog that an option gives the address of.
+fn at_uri(
+    uri: &str,
+    name: Option<&str>,
+    parts: &[&str],
+    global: &GlobalArgs,
+    catalogs: &Catalogs,
+) -> Result<Vec<Place>, CliError> {
+    let mut own = option_properties(global)?;
+    let configured = name.and_then(|name| catalogs.get(name));
+    let is_database = matches!(CatalogKind::of_uri(uri), Some(CatalogKind::Sql) | None);
+    if configured.is_none() && is_database && !own.contains_key("type") {
+        return Ok(in_database(uri, name, parts));
+    }
+    let (name, mut properties) = match configured {
+        Some((name, properties)) => (name.to_owned(), properties.clone()),
+        None => (name.map_or_else(|| without_secrets(uri), str::to_owned), Properties::new()),
+    };
+    properties.append(&mut own);
+    properties.insert("uri".to_owned(), Settings::option("--catalog-uri", uri));
+    Ok(table_name(parts).map(|table| Place::InCatalog { catalog: name, properties, table }).into_iter().collect())
+}
+
+fn in_database(uri: &str, catalog: Option<&str>, parts: &[&str]) -> Vec<Place> {
+    let sql = |catalog: Option<&str>, parts: &[&str]| {
+        let TableName { namespace, table } = table_name(parts)?;
+        let catalog = catalog.map(str::to_owned);
+        Some(Place::Located(TableLocator::Sql { uri: uri.to_owned(), catalog, namespace, table }))
+    };
+    let mut places: Vec<Place> = sql(catalog, parts).into_iter().collect();
+    // The first of three parts may be the catalog as well as a level of the namespace.
+    if let (false, None, [catalog, rest @ ..]) = (places.is_empty(), catalog, parts) {
+        places.extend(sql(Some(catalog), rest));
+    }
+    places
+}
+
+/// A name in a catalog of the settings, under the properties given as options.
+fn in_catalog(
+    (name, properties): (&str, &Properties),
+    parts: &[&str],
+    global: &GlobalArgs,
+) -> Result<Option<Place>, CliError> {
+    let mut properties = properties.clone();
+    properties.append(&mut option_properties(global)?);
+    Ok(table_name(parts).map(|table| Place::InCatalog { catalog: name.to_owned(), properties, table }))
+}
+
+/// Names in the catalog that an option names; the first part may repeat its name.
+fn named(catalog: (&str, &Properties), parts: &[&str], global: &GlobalArgs) -> Result<Vec<Place>, CliError> {
+    let mut places: Vec<Place> = in_catalog(catalog, parts, global)?.into_iter().collect();
+    if let [first, rest @ ..] = parts
+        && first.eq_ignore_ascii_case(catalog.0)
+    {
+        places.extend(in_catalog(catalog, rest, global)?);
+    }
+    Ok(places)
+}
+
+/// Names where no option says in which catalog.
+fn unnamed(table: &str, parts: &[&str], global: &GlobalArgs, catalogs: &Catalogs) -> Result<Vec<Place>, CliError> {
+    let mut places = Vec::new();
+    if let [first, rest @ ..] = parts
+        && let Some(catalog) = catalogs.get(first)
+    {
+        places.extend(in_catalog(catalog, rest, global)?);
+    }
+    match catalogs.unnamed()? {
+        Some(catalog) => places.extend(in_catalog(catalog, parts, global)?),
+        None if !places.is_empty() => {}
+        None if catalogs.names().is_empty() => {
+            let detail = "there is no such file or folder, and no catalog to look in".to_owned();
+            return Err(TableError::TableNotFound { table: table.to_owned(), detail }.into());
+        }
+        None => {
+            return Err(CliError::Usage(format!(
+                "table `{table}` may be in any of several catalogs; name it as catalog.namespace.table, or one of them with \
+                 --catalog: {}",
+                catalogs.names().join(", ")
+            )));
+        }
+    }
+    Ok(places)
+}
+
+/// `None` if there is no namespace, or a part is empty.
+fn table_name(parts: &[&str]) -> Option<TableName> {
+    match parts {
+        [namespace @ .., table] if !namespace.is_empty() && parts.iter().all(|part| !part.is_empty()) => {
+            Some(TableName {
+                namespace: namespace.iter().map(|&level| level.to_owned()).collect(),
+                table: (*table).to_owned(),
+            })
+        }
+        _ => None,
+    }
 }
 
 fn is_path(table: &str) -> bool {
@@ -90,69 +215,4 @@ fn is_path(table: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use rstest::rstest;
-
-    use super::*;
-
-    fn global(catalog_uri: Option<&str>, catalog: Option<&str>) -> GlobalArgs {
-        GlobalArgs {
-            catalog_uri: catalog_uri.map(str::to_owned),
-            catalog: catalog.map(str::to_owned),
-            memory_limit: None,
-            json: false,
-            verbose: 0,
-        }
-    }
-
-    fn sql(catalog: Option<&str>, namespace: &[&str], table: &str) -> TableLocator {
-        TableLocator::Sql {
-            uri: "sqlite:///c".to_owned(),
-            catalog: catalog.map(str::to_owned),
-            namespace: namespace.iter().map(|&level| level.to_owned()).collect(),
-            table: table.to_owned(),
-        }
-    }
-
-    #[rstest]
-    fn what_has_a_slash_or_a_scheme_is_a_path(
-        #[values("/a/b", "./t", "s3://b/t", "file:/t", "t/metadata/v1.metadata.json", "v1.metadata.json")] table: &str,
-    ) {
-        let found = locators(table, &global(Some("sqlite:///c"), None), |_| false).unwrap();
-        assert_eq!(found, [TableLocator::Path(table.to_owned())]);
-    }
-
-    #[test]
-    fn what_exists_is_a_path_even_where_a_catalog_is_given() {
-        let found = locators("db.t", &global(Some("sqlite:///c"), None), |_| true).unwrap();
-        assert_eq!(found, [TableLocator::Path("db.t".to_owned())]);
-    }
-
-    #[test]
-    fn names_are_looked_up_in_the_catalog() {
-        let found = locators("db.t", &global(Some("sqlite:///c"), Some("prod")), |_| false).unwrap();
-        assert_eq!(found, [sql(Some("prod"), &["db"], "t")]);
-        let found = locators("db.t", &global(Some("sqlite:///c"), None), |_| false).unwrap();
-        assert_eq!(found, [sql(None, &["db"], "t")]);
-    }
-
-    #[test]
-    fn the_first_of_three_parts_may_be_the_catalog() {
-        let found = locators("prod.db.t", &global(Some("sqlite:///c"), None), |_| false).unwrap();
-        assert_eq!(found, [sql(None, &["prod", "db"], "t"), sql(Some("prod"), &["db"], "t")]);
-    }
-
-    #[test]
-    fn a_name_without_a_catalog_is_not_found() {
-        let error = locators("db.t", &global(None, None), |_| false).unwrap_err();
-        assert_eq!(error.code(), "TABLE_NOT_FOUND");
-        assert!(error.line().contains("`db.t`") && error.line().contains("--catalog-uri"), "{}", error.line());
-    }
-
-    #[rstest]
-    fn names_without_a_namespace_are_wrong_usage(#[values("", "t", ".t", "db.", "db..t")] table: &str) {
-        let error = locators(table, &global(Some("sqlite:///c"), None), |_| false).unwrap_err();
-        assert_eq!(error.code(), "USAGE");
-    }
-}
+mod tests;

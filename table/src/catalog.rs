@@ -1,21 +1,118 @@
 //! From a name to a table: folders and metadata files, and catalogs that keep the pointer to the metadata.
 
+mod config;
+mod hive;
 mod path;
+mod rest;
 mod source;
-mod sqlite;
+mod sql;
+mod warehouse;
 
+use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
+pub use self::config::{CatalogConfig, CatalogKind, is_secret, parse_duration, shown_properties, without_secrets};
+pub use self::hive::HiveCatalog;
+pub use self::rest::RestCatalog;
 pub use self::source::TableSource;
-pub use self::sqlite::{CatalogTable, list_tables};
+pub use self::sql::{CatalogTable, SqlCatalog, list_tables};
+pub use self::warehouse::WarehouseCatalog;
 
 use self::source::LocatedSource;
 use crate::storage::Storage;
 use crate::table::Table;
-use crate::{Result, TableError};
+use crate::{Clock, Result, TableError};
 
 /// Names that are shown when one is not found.
 const SUGGESTIONS_MAX: usize = 10;
+
+/// Names that are taken from a list, at most.
+pub const NAMES_MAX: usize = 10_000;
+
+/// A table's name within a catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableName {
+    /// Levels of the namespace, outermost first.
+    pub namespace: Vec<String>,
+    /// Name of the table.
+    pub table: String,
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for level in &self.namespace {
+            write!(formatter, "{level}.")?;
+        }
+        formatter.write_str(&self.table)
+    }
+}
+
+/// What keeps tables by name, and knows the current metadata of each.
+#[async_trait]
+pub trait Catalog: fmt::Debug + Send + Sync {
+    /// The catalog as the user knows it.
+    fn name(&self) -> &str;
+
+    /// Namespaces directly below `parent`, which is empty for the outermost; each with all its levels. The first
+    /// [`NAMES_MAX`].
+    ///
+    /// # Errors
+    /// [`TableError::Catalog`] if the catalog cannot be asked, [`TableError::CatalogRefused`] if it refuses.
+    async fn list_namespaces(&self, parent: &[String]) -> Result<Vec<Vec<String>>>;
+
+    /// Tables of a namespace, without views where the catalog can tell. The first [`NAMES_MAX`].
+    ///
+    /// # Errors
+    /// As [`Catalog::list_namespaces`]; [`TableError::TableNotFound`] if there is no such namespace, where the
+    /// catalog can tell.
+    async fn list_tables(&self, namespace: &[String]) -> Result<Vec<String>>;
+
+    /// Where the current state of a table is found, as often as asked. Nothing is looked up yet.
+    fn table_source(self: Arc<Self>, table: TableName) -> Arc<dyn TableSource>;
+}
+
+/// The catalog with these settings; the files of its tables are in `storage`, as its properties say. Nothing is sent
+/// before it is used.
+///
+/// # Errors
+/// [`TableError::InvalidRequest`] if a property is missing or wrong; [`TableError::Unsupported`] for what is named
+/// but cannot be done.
+pub async fn open_catalog(config: CatalogConfig, storage: &Storage, clock: Arc<dyn Clock>) -> Result<Arc<dyn Catalog>> {
+    let storage = storage.clone();
+    Ok(match config.kind {
+        CatalogKind::Rest => Arc::new(RestCatalog::new(config, storage, clock).await?),
+        CatalogKind::Hive => Arc::new(HiveCatalog::new(config, storage)?),
+        CatalogKind::Sql => Arc::new(SqlCatalog::new(config, storage)?),
+        CatalogKind::Path => Arc::new(WarehouseCatalog::new(config, storage)?),
+    })
+}
+
+/// The error for a table that a catalog does not have; `names` are the tables of its namespace.
+fn unknown_table(catalog: &str, table: &TableName, names: Vec<String>) -> TableError {
+    let prefix = table.namespace.join(".");
+    let close = suggestions(&table.table, names.into_iter());
+    let close: Vec<String> = close.into_iter().map(|name| format!("{prefix}.{name}")).collect();
+    let detail = if close.is_empty() {
+        format!("catalog `{catalog}` has no tables in `{prefix}`; check the name")
+    } else {
+        format!("catalog `{catalog}` has: {}", close.join(", "))
+    };
+    TableError::TableNotFound { table: table.to_string(), detail }
+}
+
+/// The error for a table whose namespace a catalog does not have; `namespaces` are those that it has.
+fn unknown_namespace(catalog: &str, table: &TableName, namespaces: Vec<Vec<String>>) -> TableError {
+    let wanted = table.namespace.join(".");
+    let close = suggestions(&wanted, namespaces.iter().map(|levels| levels.join(".")));
+    let detail = if close.is_empty() {
+        format!("catalog `{catalog}` has no namespaces; check the name and the catalog")
+    } else {
+        format!("catalog `{catalog}` has no namespace `{wanted}`; it has: {}", close.join(", "))
+    };
+    TableError::TableNotFound { table: table.to_string(), detail }
+}
 
 /// Where a table is to be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +121,8 @@ pub enum TableLocator {
     Path(String),
     /// A table of a catalog that lives in an SQL database.
     Sql {
-        /// The database: `sqlite:///path`, `jdbc:sqlite:path`, or the path of an SQLite file.
+        /// The database: `sqlite:///path`, `jdbc:sqlite:path`, the path of an SQLite file, or
+        /// `postgresql://user:password@host:port/database`.
         uri: String,
         /// Name of the catalog within the database; `None` if it holds one only.
         catalog: Option<String>,
@@ -76,6 +174,14 @@ fn suggestions(wanted: &str, names: impl Iterator<Item = String>) -> Vec<String>
     ranked.into_iter().map(|(_, name)| name).collect()
 }
 
+/// The one of `known` that a mistyped name most likely means; itself if it is known, `None` if it is like none.
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let edits_max = (name.chars().count() / 3).clamp(1, 3);
+    let ranked = known.iter().map(|&candidate| (distance(&name, candidate), candidate));
+    ranked.filter(|(edits, _)| *edits <= edits_max).min().map(|(_, candidate)| candidate)
+}
+
 /// Least number of characters to insert, remove or replace to make one text of the other.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
@@ -107,6 +213,14 @@ mod tests {
         assert_eq!(suggestions("db.ordres", names.iter().cloned())[0], "db.orders");
         assert_eq!(suggestions("DB.ORDERS", names.iter().cloned())[0], "db.orders");
         assert_eq!(suggestions("a", (0..100).map(|n| format!("t{n}"))).len(), SUGGESTIONS_MAX);
+    }
+
+    #[test]
+    fn a_mistyped_name_means_the_nearest_one() {
+        let known = ["warehouse", "uri", "type"];
+        assert_eq!(nearest("wharehouse", &known), Some("warehouse"));
+        assert_eq!(nearest("URI", &known), Some("uri"));
+        assert_eq!(nearest("location", &known), None);
     }
 
     #[test]

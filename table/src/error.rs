@@ -72,6 +72,22 @@ pub enum TableError {
         /// What the store said, and what to do.
         detail: String,
     },
+    /// A catalog did not answer, or not in a way that can be understood. The same request may be sent again later.
+    #[error("catalog unavailable, catalog=`{catalog}`: {detail}")]
+    Catalog {
+        /// The catalog by its name, else by its address without secrets.
+        catalog: String,
+        /// What happened, and what to do about it.
+        detail: String,
+    },
+    /// A catalog refuses what was asked with these credentials, or without any. Change what the text names.
+    #[error("catalog refuses, catalog=`{catalog}`: {detail}")]
+    CatalogRefused {
+        /// The catalog by its name, else by its address without secrets.
+        catalog: String,
+        /// What was refused and why, and what to do about it.
+        detail: String,
+    },
     /// A file's content contradicts its format or the metadata that lists it. Restore the file.
     #[error("file is corrupt, path=`{path}`: {detail}")]
     Corrupt {
@@ -151,7 +167,7 @@ impl TableError {
     /// What the caller can do.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Storage { .. } => Advice::RetryLater,
+            Self::Storage { .. } | Self::Catalog { .. } => Advice::RetryLater,
             Self::Internal { .. } => Advice::ReportBug,
             Self::TableReplaced { .. } => Advice::ReloadAndRetry,
             _ => Advice::FixRequest,
@@ -165,6 +181,8 @@ impl TableError {
             Self::FileMissing { .. } => "FILE_MISSING",
             Self::Storage { .. } => "STORAGE_UNAVAILABLE",
             Self::StorageRefused { .. } => "STORAGE_REFUSED",
+            Self::Catalog { .. } => "CATALOG_UNAVAILABLE",
+            Self::CatalogRefused { .. } => "CATALOG_REFUSED",
             Self::Corrupt { .. } => "FILE_CORRUPT",
             Self::Unsupported { .. } => "UNSUPPORTED",
             Self::InvalidRequest { .. } => "INVALID_ARGUMENT",
@@ -183,6 +201,16 @@ impl TableError {
 
     pub(crate) fn unsupported(path: impl Into<String>, detail: impl ToString) -> Self {
         Self::Unsupported { path: one_line(&path.into()), detail: one_line(&detail.to_string()) }
+    }
+
+    /// `detail` says what happened, then `; ` and the remedy.
+    pub fn catalog(catalog: impl Into<String>, detail: impl ToString) -> Self {
+        Self::Catalog { catalog: one_line(&catalog.into()), detail: one_line(&detail.to_string()) }
+    }
+
+    /// `detail` says what was refused and why, then `; ` and the remedy.
+    pub(crate) fn denied(catalog: impl Into<String>, detail: impl ToString) -> Self {
+        Self::CatalogRefused { catalog: one_line(&catalog.into()), detail: one_line(&detail.to_string()) }
     }
 
     /// A request that names something the table does not have, or contradicts itself.

@@ -9,6 +9,7 @@ mod avro;
 mod bounds;
 pub mod catalog;
 pub mod changes;
+mod clock;
 pub mod deletes;
 mod error;
 pub mod file;
@@ -23,6 +24,7 @@ pub mod storage;
 mod table;
 pub mod watermark;
 
+pub use clock::{Clock, SystemClock};
 pub use error::{Advice, TableError};
 pub use ids::{DataSequenceNumber, FieldId, SnapshotId, SpecId};
 pub use metadata::parse_metadata;

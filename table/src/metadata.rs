@@ -48,6 +48,13 @@ pub(crate) async fn load_unmapped(
     Table::new(name, metadata, location, storage.clone(), foreign_types)
 }
 
+/// The table whose metadata is `json`, as a catalog sends it; `location` and `name` are as in [`load`].
+pub(crate) async fn from_json(json: Value, location: &str, name: &str, storage: Storage) -> Result<Table> {
+    let path = location.to_owned();
+    let (metadata, foreign_types) = on_pool(move || guarded(&path, || parse_json(json, &path))).await??;
+    Table::new(name, metadata, location, storage, foreign_types)
+}
+
 /// Reads a metadata file of any format version, plain or gzip whatever its name. `location` is for messages.
 ///
 /// Columns of a type that the metadata library has no name for (`unknown`, `variant`, `geometry(..)`,
@@ -58,8 +65,12 @@ pub(crate) async fn load_unmapped(
 /// [`TableError::Unsupported`] for a later format version, encrypted tables, and what cannot be read without
 /// a guess; [`TableError::MemoryLimit`] if it decompresses to more than a gigabyte.
 pub fn parse_metadata(bytes: &[u8], location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
-    // The library means to return errors, but counts on invariants that a corrupt file may break.
-    catch_unwind(AssertUnwindSafe(|| parse(bytes, location))).unwrap_or_else(|_| {
+    guarded(location, || parse(bytes, location))
+}
+
+/// The library means to return errors, but counts on invariants that a corrupt file may break.
+fn guarded<T>(location: &str, parse: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|_| {
         Err(TableError::corrupt(location, "the metadata contradicts itself in a way that is not known"))
     })
 }
@@ -69,6 +80,10 @@ fn parse(bytes: &[u8], location: &str) -> Result<(TableMetadata, BTreeMap<FieldI
     // The parser's limit of 128 nested values holds for all that follows: nothing recurses deeper.
     let value: Value = serde_json::from_slice(&json)
         .map_err(|error| TableError::corrupt(location, format!("the metadata is no valid JSON: {error}")))?;
+    parse_json(value, location)
+}
+
+fn parse_json(value: Value, location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
     let Value::Object(mut root) = value else {
         return Err(TableError::corrupt(location, "the metadata is no JSON object"));
     };

@@ -353,6 +353,24 @@ impl Storage {
         Ok(files)
     }
 
+    /// Names of the folders directly in a folder, sorted. A folder that does not exist has none.
+    ///
+    /// # Errors
+    /// As [`Storage::read_limited`], save for a missing file.
+    pub async fn list_folders(&self, folder: &str) -> Result<Vec<String>> {
+        let place = self.place(folder).await?;
+        self.stores.counters.add_request();
+        let listed = place.store.list_with_delimiter(Some(&place.key)).await.map_err(|error| place.error(error));
+        let listed = match listed {
+            Err(TableError::FileMissing { .. }) => return Ok(Vec::new()),
+            outcome => outcome?,
+        };
+        let mut names: Vec<String> =
+            listed.common_prefixes.iter().filter_map(|prefix| prefix.filename().map(str::to_owned)).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Writes a whole file, over one that may be there.
     ///
     /// # Errors

@@ -258,8 +258,11 @@ sso_start_url = https://x
 
     #[test]
     fn both_files_make_a_profile() {
-        let expected =
-            map(&[("s3.access-key-id", "AKD"), ("s3.secret-access-key", "se#cr;et=/+"), ("client.region", "eu-west-1")]);
+        let expected = map(&[
+            ("s3.access-key-id", "AKD"),
+            ("s3.secret-access-key", "se#cr;et=/+"),
+            ("client.region", "eu-west-1"),
+        ]);
         assert_eq!(read("default").unwrap(), expected);
     }
 
@@ -286,8 +289,7 @@ sso_start_url = https://x
             ("client.assume-role.external-id", "x"),
         ]);
         assert_eq!(read("with-role").unwrap(), expected);
-        let expected =
-            map(&[("s3.role-arn", "arn:aws:iam::1:role/w"), ("s3.web-identity-token-file", "/var/token")]);
+        let expected = map(&[("s3.role-arn", "arn:aws:iam::1:role/w"), ("s3.web-identity-token-file", "/var/token")]);
         assert_eq!(read("web").unwrap(), expected);
         assert_eq!(read("machine").unwrap(), map(&[("s3.role-arn", "arn")]));
     }

@@ -19,20 +19,26 @@ const HINT_BYTES_MAX: u64 = 1024;
 /// Endings of metadata files, in the order in which they are tried.
 const ENDINGS: [&str; 3] = [".metadata.json", ".gz.metadata.json", ".metadata.json.gz"];
 
-/// The state of the table at `path`; `None` if its metadata file is still the one at `known`.
-pub(super) async fn load_unless_at(path: &str, storage: &Storage, known: Option<&str>) -> Result<Option<Table>> {
+/// The state of the table at `path`; `None` if its metadata file is still the one at `known`. `name` is the
+/// table's, for messages.
+pub(super) async fn load_unless_at(
+    path: &str,
+    name: &str,
+    storage: &Storage,
+    known: Option<&str>,
+) -> Result<Option<Table>> {
     let place = absolute(path)?;
     let literal = storage.with_path_map(PathMap::default());
-    let (location, file_storage) = match find(&place, path, &literal).await {
+    let (location, file_storage) = match find(&place, name, &literal).await {
         Err(TableError::TableNotFound { .. }) if storage.path_map().apply(&place) != place => {
-            (find(&place, path, storage).await?, storage)
+            (find(&place, name, storage).await?, storage)
         }
         outcome => (outcome?, &literal),
     };
     if known == Some(location.as_str()) {
         return Ok(None);
     }
-    metadata::load_unmapped(file_storage, storage, &location, path).await.map(Some)
+    metadata::load_unmapped(file_storage, storage, &location, name).await.map(Some)
 }
 
 /// The metadata file that `place` means; `name` is what the user wrote.

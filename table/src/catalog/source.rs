@@ -1,8 +1,10 @@
 //! Where the current state of one table is found, as often as asked.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use super::{TableLocator, load_metadata, path, sqlite};
+use super::{Catalog, TableLocator, TableName, load_metadata, path, sql};
 use crate::Result;
 use crate::storage::Storage;
 use crate::table::Table;
@@ -47,9 +49,9 @@ impl LocatedSource {
     /// The current state, unless its metadata is at `known`.
     async fn load_unless_at(&self, known: Option<&str>) -> Result<Option<Table>> {
         match &self.locator {
-            TableLocator::Path(path) => path::load_unless_at(path, &self.storage, known).await,
+            TableLocator::Path(path) => path::load_unless_at(path, path, &self.storage, known).await,
             TableLocator::Sql { uri, catalog, namespace, table } => {
-                let location = sqlite::metadata_location(uri, catalog.as_deref(), &namespace.join("."), table).await?;
+                let location = sql::metadata_location(uri, catalog.as_deref(), &namespace.join("."), table).await?;
                 if known == Some(location.as_str()) {
                     return Ok(None);
                 }
@@ -72,5 +74,50 @@ impl TableSource for LocatedSource {
 
     async fn load_if_changed(&self, current: &Table) -> Result<Option<Table>> {
         self.load_unless_at(Some(current.metadata_location())).await
+    }
+}
+
+/// A catalog that knows where a table's metadata file is, and nothing more of it.
+#[async_trait]
+pub(super) trait PointerCatalog: Catalog {
+    /// Holds the tables' files.
+    fn storage(&self) -> &Storage;
+
+    /// Where the table's current metadata file is.
+    async fn metadata_location(&self, table: &TableName) -> Result<String>;
+}
+
+/// A table of such a catalog.
+#[derive(Debug)]
+pub(super) struct PointerSource<C> {
+    catalog: Arc<C>,
+    table: TableName,
+    name: String,
+}
+
+impl<C: PointerCatalog> PointerSource<C> {
+    pub(super) fn new(catalog: Arc<C>, table: TableName) -> Self {
+        let name = table.to_string();
+        Self { catalog, table, name }
+    }
+}
+
+#[async_trait]
+impl<C: PointerCatalog> TableSource for PointerSource<C> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn load(&self) -> Result<Table> {
+        let location = self.catalog.metadata_location(&self.table).await?;
+        load_metadata(self.catalog.storage(), &location, &self.name).await
+    }
+
+    async fn load_if_changed(&self, current: &Table) -> Result<Option<Table>> {
+        let location = self.catalog.metadata_location(&self.table).await?;
+        if location == current.metadata_location() {
+            return Ok(None);
+        }
+        load_metadata(current.storage(), &location, &self.name).await.map(Some)
     }
 }

@@ -14,6 +14,7 @@ mod bad_input;
 mod built;
 mod canonical;
 mod cases;
+mod catalogs;
 mod filters;
 mod fixtures;
 mod properties;

@@ -31,7 +31,7 @@ async fn store(names: &[&str]) -> Storage {
 }
 
 async fn load(path: &str, storage: &Storage) -> Result<Table> {
-    load_unless_at(path, storage, None).await.map(|table| table.expect("nothing is known yet"))
+    load_unless_at(path, path, storage, None).await.map(|table| table.expect("nothing is known yet"))
 }
 
 async fn marker(storage: &Storage, path: &str) -> String {

@@ -1,0 +1,152 @@
+//! What `config check` found, as text and as JSON.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::error::CliError;
+
+/// Of all catalogs.
+pub(super) struct Report {
+    /// Settings files that were read.
+    pub(super) files: Vec<String>,
+    /// Settings of `[reader]`, from all places.
+    pub(super) reader: Vec<(&'static str, String)>,
+    pub(super) catalogs: Vec<CatalogReport>,
+}
+
+/// Of one catalog.
+pub(super) struct CatalogReport {
+    pub(super) name: String,
+    /// Empty if it could not be told.
+    pub(super) kind: String,
+    /// Name, value as it may be shown, and where it was set.
+    pub(super) properties: Vec<(String, String, String)>,
+    pub(super) steps: Vec<Step>,
+}
+
+/// One thing that was tried.
+pub(super) struct Step {
+    what: &'static str,
+    /// What works, or what is wrong and what to do about it.
+    detail: String,
+    /// The error as programs see it; `None` if it works.
+    pub(super) error: Option<Value>,
+}
+
+impl Step {
+    pub(super) fn passed(what: &'static str, detail: String) -> Self {
+        Self { what, detail, error: None }
+    }
+
+    pub(super) fn failed(what: &'static str, error: &CliError) -> Self {
+        let line = error.line();
+        let detail = line.strip_prefix("error: ").unwrap_or(&line).to_owned();
+        Self { what, detail, error: error.json().get("error").cloned() }
+    }
+}
+
+impl CatalogReport {
+    fn has_failed(&self) -> bool {
+        self.steps.iter().any(|step| step.error.is_some())
+    }
+}
+
+impl Report {
+    pub(super) fn n_failed(&self) -> usize {
+        self.catalogs.iter().filter(|catalog| catalog.has_failed()).count()
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let files = if self.files.is_empty() { "none".to_owned() } else { self.files.join(", ") };
+        let _ = writeln!(text, "settings files: {files}");
+        for (name, value) in &self.reader {
+            let _ = writeln!(text, "{name} = {value}");
+        }
+        if self.catalogs.is_empty() {
+            let _ = writeln!(text, "no catalogs; add [catalog.NAME] with type and uri to frazil.toml");
+        }
+        for catalog in &self.catalogs {
+            let kind = if catalog.kind.is_empty() { "?" } else { &catalog.kind };
+            let _ = writeln!(text, "\ncatalog {} ({kind})", catalog.name);
+            for (name, value, origin) in &catalog.properties {
+                let _ = writeln!(text, "  {name} = {value}  [{origin}]");
+            }
+            for step in &catalog.steps {
+                let mark = if step.error.is_none() { "ok    " } else { "FAILED" };
+                let _ = writeln!(text, "  {mark} {}: {}", step.what, step.detail);
+            }
+        }
+        text
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let catalogs = self.catalogs.iter().map(|catalog| {
+            let properties = catalog
+                .properties
+                .iter()
+                .map(|(name, value, origin)| (name.clone(), json!({ "value": value, "origin": origin })));
+            let steps = catalog.steps.iter().map(|step| match &step.error {
+                None => json!({ "step": step.what, "ok": true, "detail": step.detail }),
+                Some(error) => json!({ "step": step.what, "ok": false, "error": error }),
+            });
+            json!({
+                "name": catalog.name,
+                "type": catalog.kind,
+                "ok": !catalog.has_failed(),
+                "properties": properties.collect::<serde_json::Map<String, Value>>(),
+                "steps": steps.collect::<Vec<Value>>(),
+            })
+        });
+        json!({
+            "ok": self.n_failed() == 0,
+            "files": self.files,
+            "reader": self.reader.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<String, Value>>(),
+            "catalogs": catalogs.collect::<Vec<Value>>(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use frazil_table::TableError;
+
+    use super::*;
+
+    fn report() -> Report {
+        let step = Step::failed("catalog", &TableError::catalog("b", "who?; check `token`").into());
+        let catalog = |name: &str, step| CatalogReport {
+            name: name.to_owned(),
+            kind: "rest".to_owned(),
+            properties: vec![("uri".to_owned(), "http://h".to_owned(), "frazil.toml:2".to_owned())],
+            steps: vec![step],
+        };
+        Report {
+            files: vec!["frazil.toml".to_owned()],
+            reader: vec![("monitor-interval", "10s".to_owned())],
+            catalogs: vec![catalog("a", Step::passed("catalog", "answers".to_owned())), catalog("b", step)],
+        }
+    }
+
+    #[test]
+    fn the_text_says_what_works_what_does_not_and_where_it_was_set() {
+        let text = report().text();
+        assert!(
+            text.contains("catalog a (rest)\n  uri = http://h  [frazil.toml:2]\n  ok     catalog: answers\n"),
+            "{text}"
+        );
+        assert!(text.contains("  FAILED catalog: catalog unavailable, catalog=`b`: who?; check `token`\n"), "{text}");
+        assert_eq!(report().n_failed(), 1);
+    }
+
+    #[test]
+    fn the_json_has_the_same() {
+        let json = report().json();
+        assert_eq!(json["ok"], false);
+        assert_eq!(json["catalogs"][0]["ok"], true);
+        assert_eq!(json["catalogs"][0]["properties"]["uri"]["origin"], "frazil.toml:2");
+        assert_eq!(json["catalogs"][1]["steps"][0]["error"]["code"], "CATALOG_UNAVAILABLE");
+    }
+}

@@ -1,0 +1,166 @@
+//! Catalogs in an SQLite file.
+
+use std::path::PathBuf;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{ConnectOptions, Connection, Row};
+
+use super::{Entry, NAMES_MAX};
+use crate::{Result, TableError};
+
+/// SQLite's result codes that the caller can act on. Source: SQLite, "Result and Error Codes".
+const BUSY: &str = "5";
+const LOCKED: &str = "6";
+const NOT_A_DATABASE: &str = "26";
+const CORRUPT: &str = "11";
+
+/// A database's file, which is looked for when it is opened.
+#[derive(Debug)]
+pub(super) struct Address {
+    uri: String,
+}
+
+impl Address {
+    pub(super) fn new(uri: &str) -> Result<Self> {
+        candidates(uri)?;
+        Ok(Self { uri: uri.to_owned() })
+    }
+
+    pub(super) fn uri(&self) -> &str {
+        &self.uri
+    }
+}
+
+pub(super) struct Database {
+    connection: SqliteConnection,
+    uri: String,
+}
+
+impl Database {
+    pub(super) async fn open(address: &Address) -> Result<Self> {
+        let uri = &address.uri;
+        let file = database_file(uri)?;
+        let options = SqliteConnectOptions::new().filename(&file).read_only(true).create_if_missing(false);
+        let connection = options.disable_statement_logging().connect().await;
+        let connection = connection.map_err(|error| database_error(uri, error))?;
+        Ok(Self { connection, uri: uri.clone() })
+    }
+
+    /// Ends the connection's thread.
+    pub(super) async fn close(self) {
+        let _ = self.connection.close().await;
+    }
+
+    pub(super) async fn catalogs(&mut self) -> Result<Vec<String>> {
+        let query = sqlx::query_scalar("SELECT DISTINCT catalog_name FROM iceberg_tables ORDER BY catalog_name");
+        query.fetch_all(&mut self.connection).await.map_err(|error| database_error(&self.uri, error))
+    }
+
+    pub(super) async fn find(&mut self, catalog: &str, namespace: &str, table: &str) -> Result<Option<Entry>> {
+        // `*` because V0 has no `iceberg_type`.
+        let query = sqlx::query(
+            "SELECT * FROM iceberg_tables WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name = ?3",
+        );
+        let rows = query.bind(catalog).bind(namespace).bind(table).fetch_all(&mut self.connection).await;
+        let entry = rows.and_then(|rows| rows.first().map(entry).transpose());
+        entry.map_err(|error| database_error(&self.uri, error))
+    }
+
+    pub(super) async fn entries(&mut self, catalog: Option<&str>) -> Result<Vec<Entry>> {
+        let query = sqlx::query(
+            "SELECT * FROM iceberg_tables WHERE ?1 IS NULL OR catalog_name = ?1 \
+             ORDER BY catalog_name, table_namespace, table_name LIMIT ?2",
+        );
+        let limit = i64::try_from(NAMES_MAX).unwrap_or(i64::MAX);
+        let rows = query.bind(catalog).bind(limit).fetch_all(&mut self.connection).await;
+        let entries = rows.and_then(|rows| rows.iter().map(entry).collect());
+        entries.map_err(|error| database_error(&self.uri, error))
+    }
+}
+
+fn entry(row: &SqliteRow) -> sqlx::Result<Entry> {
+    Ok(Entry {
+        catalog: row.try_get("catalog_name")?,
+        namespace: row.try_get("table_namespace")?,
+        table: row.try_get("table_name")?,
+        location: row.try_get("metadata_location")?,
+        // The column is missing in V0, which knew no views.
+        kind: row.try_get("iceberg_type").ok().flatten(),
+    })
+}
+
+/// The file that a URI means. SQLAlchemy, which pyiceberg uses, takes `sqlite:///x` as relative and
+/// `sqlite:////x` as absolute; others take both as absolute. So the file that exists is meant.
+fn database_file(uri: &str) -> Result<PathBuf> {
+    let candidates = candidates(uri)?;
+    let found = candidates.iter().find(|candidate| candidate.is_file()).cloned();
+    found.ok_or_else(|| TableError::TableNotFound {
+        table: uri.to_owned(),
+        detail: format!(
+            "there is no catalog database `{}`",
+            candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("` or `")
+        ),
+    })
+}
+
+/// Files that a URI may mean, likeliest first.
+fn candidates(uri: &str) -> Result<Vec<PathBuf>> {
+    let plain = uri.strip_prefix("jdbc:").unwrap_or(uri);
+    let plain = match plain.split_once(':') {
+        Some(("sqlite", rest)) => rest,
+        Some((dialect, rest)) if dialect.starts_with("sqlite+") => rest,
+        Some(("file", _)) => plain,
+        Some((scheme, _)) if !scheme.contains('/') => {
+            return Err(TableError::unsupported(
+                super::without_secrets(uri),
+                format!(
+                    "catalogs in databases of kind `{scheme}` cannot be read; give SQLite as `sqlite:///path`, or Postgres as \
+                     `postgresql://user:password@host:port/database`"
+                ),
+            ));
+        }
+        _ => plain,
+    };
+    let is_file_uri = plain.starts_with("file:");
+    let path = plain.strip_prefix("file:").unwrap_or(plain);
+    // Parameters follow in URIs only; a plain path may have a question mark in a name.
+    let path = if plain == uri && !is_file_uri { path } else { path.split('?').next().unwrap_or(path) };
+    let n_slashes = path.bytes().take_while(|byte| *byte == b'/').count();
+    let name = path.trim_start_matches('/');
+    if name.is_empty() || name.starts_with(':') {
+        return Err(TableError::invalid(format!("the catalog URI names no file, uri=`{uri}`; give `sqlite:///path`")));
+    }
+    let relative = PathBuf::from(name);
+    let absolute = PathBuf::from(format!("/{name}"));
+    Ok(match n_slashes {
+        0 => vec![relative],
+        2 | 3 if !is_file_uri => vec![absolute, relative],
+        _ => vec![absolute],
+    })
+}
+
+fn database_error(uri: &str, error: sqlx::Error) -> TableError {
+    let Some(database) = error.as_database_error() else {
+        return match error {
+            sqlx::Error::ColumnNotFound(_) | sqlx::Error::ColumnDecode { .. } => {
+                TableError::corrupt(uri, format!("`iceberg_tables` is not as catalogs write it: {error}"))
+            }
+            error => TableError::Storage { path: uri.to_owned(), source: Box::new(error) },
+        };
+    };
+    // Extended codes carry the primary one in their lowest byte.
+    let code = database.code().and_then(|code| code.parse::<u32>().ok()).map(|code| (code & 0xff).to_string());
+    let message = database.message();
+    match code.as_deref() {
+        Some(NOT_A_DATABASE | CORRUPT) => TableError::corrupt(uri, format!("this is no SQLite database: {message}")),
+        Some(BUSY | LOCKED) => TableError::Storage { path: uri.to_owned(), source: Box::new(error) },
+        _ if message.contains("no such table") => TableError::TableNotFound {
+            table: uri.to_owned(),
+            detail: "the database has no table `iceberg_tables`, so it holds no Iceberg catalog".to_owned(),
+        },
+        _ if message.contains("no such column") => {
+            TableError::corrupt(uri, format!("`iceberg_tables` is not as catalogs write it: {message}"))
+        }
+        _ => TableError::Storage { path: uri.to_owned(), source: Box::new(error) },
+    }
+}
