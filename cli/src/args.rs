@@ -1,19 +1,22 @@
 //! The command line: what can be asked, and how its values are written.
 
+mod choices;
 mod values;
 mod watermark;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use frazil_reader::{
-    At, ChangelogOperation, DuplicateKeys, FilterUpdates, From, MAIN_BRANCH, OnReplaceMismatch, ReplaceCheck,
-    SchemaMode, To,
-};
+use frazil_reader::{At, From, MAIN_BRANCH, SchemaMode, To};
 
-use self::values::{NameList, parse_at, parse_from, parse_names, parse_schema, parse_size, parse_to};
+pub(crate) use self::choices::{
+    CheckArg, DuplicateArg, FilterUpdatesArg, FormatArg, KeyChangeArg, KindArg, LongsArg, MismatchArg, NonAppendArg,
+    StyleArg,
+};
+use self::values::{NameList, parse_at, parse_duration, parse_from, parse_names, parse_schema, parse_size, parse_to};
 pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs};
 
 const STYLES: Styles = Styles::styled()
@@ -86,7 +89,8 @@ pub(crate) enum Command {
         "Examples:\n",
         "  frazil read warehouse/db/orders --from snapshot:4006482730745388459\n",
         "  frazil read db.orders --catalog-uri sqlite:///tmp/catalog.db --mode rows --columns id,amount\n",
-        "  frazil read warehouse/db/orders --format arrow -o changes.arrows"
+        "  frazil read warehouse/db/orders --format arrow -o changes.arrows\n",
+        "  frazil read warehouse/db/orders --follow --mode upsert --format debezium-json"
     ))]
     Read(Box<ReadArgs>),
     /// Schema, snapshots, files and health of a table, with what to do about it
@@ -145,7 +149,13 @@ pub(crate) struct ReadArgs {
     /// What to deliver
     #[arg(long, value_enum, default_value_t = ModeArg::Changelog)]
     pub(crate) mode: ModeArg,
-    /// First snapshot of the changes [default: earliest]
+    /// Go on as the table grows, until interrupted or an end is reached
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Time between two looks at the table with --follow, such as 500ms or 5s [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) poll_interval: Option<Duration>,
+    /// First snapshot of the changes [default: earliest, with --follow full]
     ///
     /// earliest, latest (only changes after the head), full (all rows at the end), snapshot:ID (inclusive),
     /// after:ID (exclusive), timestamp:RFC3339 (the first commit at or after it), tag:NAME (exclusive)
@@ -196,9 +206,18 @@ pub(crate) struct ReadArgs {
     /// What to do with several changes of one key in one snapshot
     #[arg(long, value_name = "POLICY", value_enum)]
     pub(crate) duplicate_keys: Option<DuplicateArg>,
+    /// Also updates that changed nothing: rows that were written again as they were
+    #[arg(long)]
+    pub(crate) emit_noop_updates: bool,
+    /// What to do where the table's identifier fields, by which updates are paired, change
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) on_key_change: Option<KeyChangeArg>,
+    /// What --mode append does with a snapshot that does more than add
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) on_non_append: Option<NonAppendArg>,
     /// Schema of the rows: follow (each snapshot's own) or pinned:ID
     ///
-    /// The default is follow; with --format arrow, whose stream has one schema, that of the last snapshot.
+    /// The default is follow; with --format arrow, csv or parquet, which have one schema, that of the last snapshot.
     #[arg(long, value_name = "SCHEMA", value_parser = parse_schema)]
     pub(crate) schema: Option<SchemaMode>,
     /// Also tell where snapshots end and schemas change
@@ -207,6 +226,12 @@ pub(crate) struct ReadArgs {
     /// Form of the output [default: table on a terminal, else jsonl]
     #[arg(long, value_enum)]
     pub(crate) format: Option<FormatArg>,
+    /// Names and values of the change columns [default: iceberg]
+    #[arg(long, value_enum)]
+    pub(crate) style: Option<StyleArg>,
+    /// How 64-bit integers are written in JSON [default: number]
+    #[arg(long, value_enum)]
+    pub(crate) longs: Option<LongsArg>,
     /// Write to a file, which appears when it is complete
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -233,123 +258,14 @@ pub(crate) struct InspectArgs {
 pub(crate) enum ModeArg {
     /// Every change, with the row before and after each update
     Changelog,
+    /// For a sink with one row for each key: rows as they are now, and keys that are gone
+    Upsert,
+    /// What all changes of the range come to
+    Net,
     /// Rows that were added; fails at a snapshot that does more than add
     Append,
     /// The rows of one state of the table
     Rows,
-}
-
-/// Form of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormatArg {
-    /// One JSON object a row
-    Jsonl,
-    /// Arrow IPC stream
-    Arrow,
-    /// Aligned text for people
-    Table,
-}
-
-/// A kind of change, as in the column `_change_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum KindArg {
-    Insert,
-    UpdateBefore,
-    UpdateAfter,
-    Delete,
-}
-
-impl std::convert::From<KindArg> for ChangelogOperation {
-    fn from(kind: KindArg) -> Self {
-        match kind {
-            KindArg::Insert => Self::Insert,
-            KindArg::UpdateBefore => Self::UpdateBefore,
-            KindArg::UpdateAfter => Self::UpdateAfter,
-            KindArg::Delete => Self::Delete,
-        }
-    }
-}
-
-/// Policy for compactions that changed rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MismatchArg {
-    /// Deliver the changes, with a warning (default)
-    Emit,
-    /// Fail
-    Fail,
-    /// Deliver nothing of it
-    Ignore,
-}
-
-impl std::convert::From<MismatchArg> for OnReplaceMismatch {
-    fn from(policy: MismatchArg) -> Self {
-        match policy {
-            MismatchArg::Emit => Self::Emit,
-            MismatchArg::Fail => Self::Fail,
-            MismatchArg::Ignore => Self::Ignore,
-        }
-    }
-}
-
-/// Policy for updates that cross the edge of a filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FilterUpdatesArg {
-    /// A row that no longer matches is a delete, one that matches now is an insert (default)
-    Retract,
-    /// Each image is kept or left out for itself
-    Independent,
-}
-
-impl std::convert::From<FilterUpdatesArg> for FilterUpdates {
-    fn from(policy: FilterUpdatesArg) -> Self {
-        match policy {
-            FilterUpdatesArg::Retract => Self::Retract,
-            FilterUpdatesArg::Independent => Self::Independent,
-        }
-    }
-}
-
-/// Level of the check of compactions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckArg {
-    /// Believe the label
-    Trust,
-    /// By metadata, and by rows where that proves nothing (default)
-    Metadata,
-    /// By rows
-    Full,
-}
-
-impl std::convert::From<CheckArg> for ReplaceCheck {
-    fn from(level: CheckArg) -> Self {
-        match level {
-            CheckArg::Trust => Self::Trust,
-            CheckArg::Metadata => Self::Metadata,
-            CheckArg::Full => Self::Full,
-        }
-    }
-}
-
-/// Policy for several changes of one key in one snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DuplicateArg {
-    /// Surplus deletes first, then updates, then surplus inserts (default)
-    Pair,
-    /// All deletes, then all inserts
-    Plain,
-    /// Fail
-    Error,
-}
-
-impl std::convert::From<DuplicateArg> for DuplicateKeys {
-    fn from(policy: DuplicateArg) -> Self {
-        match policy {
-            DuplicateArg::Pair => Self::Pair,
-            DuplicateArg::Plain => Self::Plain,
-            DuplicateArg::Error => Self::Error,
-        }
-    }
 }
 
 #[cfg(test)]

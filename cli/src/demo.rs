@@ -95,7 +95,7 @@ async fn fold(table: &Table, global: &GlobalArgs) -> Result<Folded, CliError> {
                 }
             }
             Event::SnapshotEnd { .. } => folded.n_snapshots += 1,
-            Event::SchemaChange { .. } => {}
+            Event::SchemaChange { .. } | Event::KeyChange { .. } => {}
         }
     }
     Ok(folded)

@@ -128,7 +128,7 @@ impl CliError {
     }
 
     /// The error and its causes, on one line.
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         let mut message = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
@@ -201,7 +201,7 @@ fn read_remedy(error: &ReadError) -> Option<String> {
         ReadError::KeyChanged { snapshot_id, .. } => {
             return Some(format!(
                 "read up to the snapshot before it, then start again with --from snapshot:{snapshot_id}; \
-                 or name a key for all snapshots with --key"
+                 or go on with --on-key-change continue, or name a key for all snapshots with --key"
             ));
         }
         ReadError::NonAppend { .. } => "read with --mode changelog",

@@ -210,9 +210,12 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_told_in_one_line() {
-        let unknown = line(&["frazil", "read", "t", "--mode", "upsert"]);
-        assert!(unknown.starts_with("error: invalid value 'upsert' for '--mode"), "{unknown}");
-        assert!(unknown.contains("changelog, append, rows") && unknown.ends_with("see `--help`"), "{unknown}");
+        let unknown = line(&["frazil", "read", "t", "--mode", "nosuch"]);
+        assert!(unknown.starts_with("error: invalid value 'nosuch' for '--mode"), "{unknown}");
+        assert!(
+            unknown.contains("changelog, upsert, net, append, rows") && unknown.ends_with("see `--help`"),
+            "{unknown}"
+        );
         assert!(line(&["frazil", "read", "t", "--formatt", "jsonl"]).contains("--format"));
         assert_eq!(line(&["frazil"]), "error: no command is given; see `frazil --help`");
         for args in [&["frazil", "read"][..], &["frazil", "nosuch"], &["frazil", "read", "t", "--limit", "x"]] {

@@ -26,7 +26,7 @@ enum Writer {
         unfinished: TempPath,
         place: PathBuf,
     },
-    /// A device or pipe, which a rename would replace.
+    /// A device or pipe, which a rename would replace, or a file without an end.
     Direct(BufWriter<File>),
 }
 
@@ -67,6 +67,19 @@ impl Output {
         let name = path.display().to_string();
         let writer = open(path).map_err(|source| CliError::output(&name, source))?;
         Ok(Self { name, writer })
+    }
+
+    /// A file that grows: it is there from the beginning, with what has been written so far.
+    ///
+    /// # Errors
+    /// As [`Output::file`].
+    pub(crate) fn growing_file(path: &Path) -> Result<Self, CliError> {
+        if path == Path::new("-") {
+            return Ok(Self::stdout());
+        }
+        let name = path.display().to_string();
+        let file = File::create(path).map_err(|source| CliError::output(&name, source))?;
+        Ok(Self { name, writer: Writer::Direct(BufWriter::with_capacity(BUFFER_BYTES, file)) })
     }
 
     /// Its name in messages.
@@ -169,6 +182,16 @@ mod tests {
         output.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["out.jsonl"]);
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_there_while_it_grows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        fs::write(&path, "old").unwrap();
+        let mut output = Output::growing_file(&path).unwrap();
+        output.put(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
     #[test]

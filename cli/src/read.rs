@@ -1,34 +1,58 @@
 //! `frazil read`: changes or rows of a table, to standard output or a file.
 
+mod check;
+mod follow;
+
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use frazil_reader::{ChangeBatch, Event, Mode, ReadOptions, RowsOptions, SchemaMode, read_changes, read_rows};
+use frazil_reader::{
+    ChangeBatch, Event, From, Mode, ReadOptions, RowsOptions, SchemaMode, StreamHeader, follow_changes, read_changes,
+    read_rows,
+};
 use frazil_table::Table;
+use frazil_table::catalog::TableSource;
 use frazil_table::filter::Filter;
 
+use self::check::check;
 use crate::args::{FormatArg, GlobalArgs, ModeArg, ReadArgs};
 use crate::error::CliError;
-use crate::format::{self, Content, SchemaChange, Sink};
-use crate::open::open;
+use crate::format::{self, Content, Form, KeyChange, SchemaChange, Sink};
+use crate::open::open_source;
 use crate::output::{Look, Output};
+
+/// Time between two looks at a table that is followed, unless another is asked for.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 ///
 /// # Errors
 /// [`CliError::Usage`] for options that contradict each other; else what reading and writing give.
 pub(crate) async fn run(args: &ReadArgs, global: &GlobalArgs) -> Result<(), CliError> {
-    let format = format_of(args, global.json, io::stdout().is_terminal());
-    check(args, format)?;
+    let is_terminal = io::stdout().is_terminal();
+    let format = format_of(args, global.json, is_terminal);
+    check(args, format, is_terminal && is_stdout(args.output.as_deref()))?;
     let filter = args.filter.as_deref().map(Filter::parse).transpose()?;
-    let table = open(&args.table, global).await?;
-    match args.mode {
-        ModeArg::Rows => rows(&table, args, global, format, filter).await,
-        ModeArg::Changelog => {
-            changes(&table, args, format, options(args, global, format, Mode::Changelog, filter)).await
-        }
-        ModeArg::Append => changes(&table, args, format, options(args, global, format, Mode::Append, filter)).await,
+    let (source, table) = open_source(&args.table, global).await?;
+    let Some(mode) = mode_of(args.mode) else { return rows(&table, args, global, format, filter).await };
+    let options = options(args, global, format, mode, filter);
+    if args.follow {
+        follow(source.as_ref(), table, args, options, format).await
+    } else {
+        changes(&table, args, options, format).await
+    }
+}
+
+/// The mode of a stream of changes; `None` for the rows of one state.
+fn mode_of(mode: ModeArg) -> Option<Mode> {
+    match mode {
+        ModeArg::Rows => None,
+        ModeArg::Append => Some(Mode::Append),
+        ModeArg::Upsert => Some(Mode::Upsert),
+        ModeArg::Changelog => Some(Mode::Changelog),
+        ModeArg::Net => Some(Mode::Net),
     }
 }
 
@@ -41,57 +65,19 @@ fn is_stdout(output: Option<&Path>) -> bool {
     output.is_none_or(|path| path == Path::new("-"))
 }
 
-/// Refuses options that would have no effect: whoever passes one expects something of it.
-fn check(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
-    let usage = |text: &str| Err(CliError::Usage(text.to_owned()));
-    if args.mode == ModeArg::Rows {
-        let of_changes = [
-            ("--from", args.from.is_some()),
-            ("--to", args.to.is_some()),
-            ("--key", args.key.is_some()),
-            ("--drop-kinds", !args.drop_kinds.is_empty()),
-            ("--on-replace-mismatch", args.on_replace_mismatch.is_some()),
-            ("--replace-check", args.replace_check.is_some()),
-            ("--duplicate-keys", args.duplicate_keys.is_some()),
-            ("--filter-updates", args.filter_updates.is_some()),
-            ("--markers", args.markers),
-        ];
-        if let Some((option, _)) = of_changes.iter().find(|(_, is_given)| *is_given) {
-            return Err(CliError::Usage(format!(
-                "option `{option}` is for changes, and --mode rows shows one state of the table; \
-                 leave it out, or choose the state with --at"
-            )));
-        }
-    } else if args.at.is_some() {
-        return usage("option `--at` is for --mode rows; changes have --from and --to");
-    }
-    if args.mode == ModeArg::Append && args.key.is_some() {
-        return usage("option `--key` pairs updates, and --mode append has none; leave one of them out");
-    }
-    if args.filter_updates.is_some() && args.filter.is_none() {
-        return usage(
-            "option `--filter-updates` is for updates that --where matches in part; leave it out, or add --where",
-        );
-    }
-    if args.mode == ModeArg::Append && args.filter_updates.is_some() {
-        return usage("option `--filter-updates` is for updates, and --mode append has none; leave it out");
-    }
-    if args.markers && format == FormatArg::Arrow {
-        return usage("option `--markers` has no place in an Arrow stream; use --format jsonl");
-    }
-    Ok(())
-}
-
-/// How many rows may still be written.
+/// How many rows may still be written; messages, where a form has those.
 struct Limit(Option<u64>);
 
 impl Limit {
-    /// Takes up to `n_rows` and says how many that are.
-    fn take(&mut self, n_rows: usize) -> usize {
-        let Some(left) = &mut self.0 else { return n_rows };
-        let n_taken = usize::try_from(*left).map_or(n_rows, |left| left.min(n_rows));
-        *left -= n_taken as u64;
-        n_taken
+    /// What is left, where it fits a batch.
+    fn left(&self) -> usize {
+        self.0.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX))
+    }
+
+    fn use_up(&mut self, n: usize) {
+        if let Some(left) = &mut self.0 {
+            *left = left.saturating_sub(n as u64);
+        }
     }
 
     fn is_reached(&self) -> bool {
@@ -110,57 +96,83 @@ async fn rows(
         at: args.at.clone().unwrap_or_default(),
         branch: args.branch.clone(),
         columns: args.columns.clone().map(|columns| columns.0),
-        filter,
         schema: args.schema.unwrap_or_default(),
+        filter,
         ..RowsOptions::default()
     };
     if let Some(bytes) = global.memory_limit {
         options.memory_limit_bytes = bytes;
     }
     let mut stream = read_rows(table, options).await?;
-    let mut sink = sink(args, format, stream.schema(), Content::Rows)?;
+    let mut sink = sink(args, format, table, stream.schema(), None)?;
     let mut limit = Limit(args.limit);
     while !limit.is_reached()
         && let Some(batch) = stream.next().await?
     {
-        sink.rows(&batch.slice(0, limit.take(batch.num_rows())))?;
+        let n_rows = batch.num_rows().min(limit.left());
+        limit.use_up(n_rows);
+        sink.rows(&batch.slice(0, n_rows))?;
     }
     sink.finish()
 }
 
-async fn changes(table: &Table, args: &ReadArgs, format: FormatArg, options: ReadOptions) -> Result<(), CliError> {
+async fn changes(table: &Table, args: &ReadArgs, options: ReadOptions, format: FormatArg) -> Result<(), CliError> {
     let mut stream = read_changes(table, options).await?;
-    let mut sink = sink(args, format, &stream.header().schema, Content::Changes)?;
+    let mut sink = sink(args, format, table, &stream.header().schema, Some(stream.header()))?;
     let mut limit = Limit(args.limit);
     while !limit.is_reached()
         && let Some(event) = stream.next().await?
     {
-        match event {
-            Event::Changes(batch) => {
-                let n_rows = limit.take(batch.operations.len());
-                sink.changes(&first_rows(batch, n_rows))?;
-            }
-            Event::SchemaChange { snapshot, from, to, schema } => {
-                sink.schema_change(&SchemaChange { snapshot: &snapshot, from, to, schema: &schema })?;
-            }
-            Event::SnapshotEnd { snapshot, snapshot_watermark_ms } if args.markers => {
-                sink.snapshot_end(&snapshot, snapshot_watermark_ms)?;
-            }
-            Event::SnapshotEnd { .. } => {}
-        }
+        deliver(event, sink.as_mut(), &mut limit, args.markers)?;
     }
     sink.finish()
 }
 
+async fn follow(
+    source: &dyn TableSource,
+    table: Table,
+    args: &ReadArgs,
+    options: ReadOptions,
+    format: FormatArg,
+) -> Result<(), CliError> {
+    let mut stream = follow_changes(&table, options).await?;
+    let mut sink = sink(args, format, &table, &stream.header().schema, Some(stream.header()))?;
+    let pace = follow::Pace { interval: args.poll_interval.unwrap_or(POLL_INTERVAL), has_markers: args.markers };
+    follow::follow(source, table, &mut stream, sink.as_mut(), &mut Limit(args.limit), pace).await?;
+    sink.finish()
+}
+
+/// Writes one event down.
+fn deliver(event: Event, sink: &mut dyn Sink, limit: &mut Limit, has_markers: bool) -> Result<(), CliError> {
+    match event {
+        Event::Changes(batch) => {
+            let (n_rows, n_used) = sink.n_rows_of(&batch.operations, limit.left());
+            limit.use_up(n_used);
+            sink.changes(&first_rows(batch, n_rows))
+        }
+        Event::SchemaChange { snapshot, from, to, schema } => {
+            sink.schema_change(&SchemaChange { snapshot: &snapshot, from, to, schema: &schema })
+        }
+        Event::KeyChange { snapshot, before, now } if has_markers => {
+            sink.key_change(&KeyChange { snapshot: &snapshot, before: &before, now: &now })
+        }
+        Event::SnapshotEnd { snapshot, snapshot_watermark_ms } if has_markers => {
+            sink.snapshot_end(&snapshot, snapshot_watermark_ms)
+        }
+        Event::KeyChange { .. } | Event::SnapshotEnd { .. } => Ok(()),
+    }
+}
+
 fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode, filter: Option<Filter>) -> ReadOptions {
     let default_schema = match format {
-        FormatArg::Arrow => SchemaMode::PinnedToEnd,
-        FormatArg::Jsonl | FormatArg::Table => SchemaMode::Follow,
+        // They have one schema from beginning to end.
+        FormatArg::Arrow | FormatArg::Csv | FormatArg::Parquet => SchemaMode::PinnedToEnd,
+        FormatArg::Jsonl | FormatArg::Table | FormatArg::DebeziumJson => SchemaMode::Follow,
     };
     let defaults = ReadOptions::default();
     ReadOptions {
         mode,
-        from: args.from.clone().unwrap_or_default(),
+        from: args.from.clone().unwrap_or(if args.follow { From::Full } else { From::default() }),
         to: args.to.clone().unwrap_or_default(),
         branch: args.branch.clone(),
         key: args.key.clone().map(|key| key.0),
@@ -172,6 +184,9 @@ fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode, 
         duplicate_keys: args.duplicate_keys.map_or(defaults.duplicate_keys, Into::into),
         replace_check: args.replace_check.map_or(defaults.replace_check, Into::into),
         on_replace_mismatch: args.on_replace_mismatch.map_or(defaults.on_replace_mismatch, Into::into),
+        emit_noop_updates: args.emit_noop_updates,
+        on_key_change: args.on_key_change.map_or(defaults.on_key_change, Into::into),
+        on_non_append: args.on_non_append.map_or(defaults.on_non_append, Into::into),
         memory_limit_bytes: global.memory_limit.unwrap_or(defaults.memory_limit_bytes),
         ..defaults
     }
@@ -184,15 +199,35 @@ fn first_rows(batch: ChangeBatch, n_rows: usize) -> ChangeBatch {
 }
 
 /// Opens the output. Only when reading has begun, so that a wrong request leaves no trace.
-fn sink(args: &ReadArgs, format: FormatArg, schema: &SchemaRef, content: Content) -> Result<Box<dyn Sink>, CliError> {
+fn sink(
+    args: &ReadArgs,
+    format: FormatArg,
+    table: &Table,
+    schema: &SchemaRef,
+    header: Option<&StreamHeader>,
+) -> Result<Box<dyn Sink>, CliError> {
     let output = match args.output.as_deref() {
         None => Output::stdout(),
+        // There is no end at which the file could appear.
+        Some(path) if args.follow => Output::growing_file(path)?,
         Some(path) => Output::file(path)?,
     };
     let look = if is_stdout(args.output.as_deref()) { Look::of_stdout() } else { Look::default() };
+    let content = if header.is_some() { Content::Changes } else { Content::Rows };
+    let form = Form {
+        style: args.style.map(Into::into).unwrap_or_default(),
+        longs: args.longs.map(Into::into).unwrap_or_default(),
+        has_markers: args.markers,
+    };
     match format {
-        FormatArg::Jsonl => Ok(format::jsonl(output, args.markers)),
-        FormatArg::Arrow => format::arrow(output, schema, content),
+        FormatArg::Jsonl => format::jsonl(output, header, form),
+        FormatArg::Csv => format::csv(output, schema, content, form),
+        FormatArg::Arrow => format::arrow(output, schema, content, form),
+        FormatArg::Parquet => format::parquet(output, schema, content, form),
+        FormatArg::DebeziumJson => {
+            let key = header.map(|header| header.key.as_slice()).unwrap_or_default();
+            Ok(format::debezium(output, table.name(), key, form))
+        }
         FormatArg::Table => Ok(format::table(output, schema, content, look, args.markers)),
     }
 }
@@ -233,13 +268,37 @@ mod tests {
     #[case(&["--mode", "append", "--key", "id"], "--key")]
     #[case(&["--filter-updates", "independent"], "--where")]
     #[case(&["--mode", "append", "--where", "a = 1", "--filter-updates", "retract"], "--filter-updates")]
+    #[case(&["--mode", "upsert", "--where", "a = 1", "--filter-updates", "retract"], "--filter-updates")]
     #[case(&["--mode", "rows", "--where", "a = 1", "--filter-updates", "retract"], "--filter-updates")]
     #[case(&["--markers", "--format", "arrow"], "--markers")]
+    #[case(&["--markers", "--format", "csv"], "--markers")]
+    #[case(&["--markers", "--format", "parquet"], "--markers")]
+    #[case(&["--markers", "--format", "debezium-json"], "--markers")]
+    #[case(&["--mode", "rows", "--style", "delta"], "--style")]
+    #[case(&["--mode", "rows", "--format", "debezium-json"], "--from full")]
+    #[case(&["--style", "delta", "--format", "table"], "--style")]
+    #[case(&["--style", "rowkind", "--format", "debezium-json"], "--style")]
+    #[case(&["--longs", "string", "--format", "arrow"], "--longs")]
+    #[case(&["--on-non-append", "skip"], "--on-non-append")]
+    #[case(&["--emit-noop-updates", "--mode", "upsert"], "--emit-noop-updates")]
+    #[case(&["--emit-noop-updates", "--mode", "net"], "--emit-noop-updates")]
+    #[case(&["--emit-noop-updates", "--mode", "append"], "--emit-noop-updates")]
+    #[case(&["--on-key-change", "continue", "--mode", "upsert"], "--on-key-change")]
+    #[case(&["--on-key-change", "continue", "--mode", "append"], "--on-key-change")]
+    #[case(&["--on-key-change", "continue", "--key", "id"], "--on-key-change")]
+    #[case(&["--duplicate-keys", "plain", "--mode", "upsert"], "--duplicate-keys")]
     fn options_without_effect_are_wrong_usage(#[case] args: &[&str], #[case] option: &str) {
         let args = parse(args);
-        let error = check(&args, format_of(&args, false, false)).unwrap_err();
+        let error = check(&args, format_of(&args, false, false), false).unwrap_err();
         assert_eq!(error.code(), "USAGE");
         assert!(error.line().contains(option), "{}", error.line());
+    }
+
+    #[test]
+    fn a_parquet_file_is_not_shown_on_a_terminal() {
+        let args = parse(&["--format", "parquet"]);
+        assert!(check(&args, FormatArg::Parquet, true).unwrap_err().line().contains("-o"));
+        assert!(check(&args, FormatArg::Parquet, false).is_ok());
     }
 
     #[test]
@@ -257,9 +316,11 @@ mod tests {
     #[test]
     fn a_limit_counts_rows_across_batches() {
         let mut limit = Limit(Some(5));
-        assert_eq!((limit.take(3), limit.is_reached()), (3, false));
-        assert_eq!((limit.take(3), limit.is_reached()), (2, true));
-        assert_eq!(Limit(None).take(7), 7);
+        limit.use_up(3);
+        assert_eq!((limit.left(), limit.is_reached()), (2, false));
+        limit.use_up(2);
+        assert_eq!((limit.left(), limit.is_reached()), (0, true));
+        assert_eq!(Limit(None).left(), usize::MAX);
         assert!(!Limit(None).is_reached());
         assert!(Limit(Some(0)).is_reached());
     }

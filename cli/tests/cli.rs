@@ -9,6 +9,10 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+#[path = "cli/follow.rs"]
+mod follow;
+#[path = "cli/forms.rs"]
+mod forms;
 #[path = "cli/inspect.rs"]
 mod inspect;
 #[path = "cli/watermark.rs"]
@@ -263,7 +267,8 @@ fn a_file_is_written_whole_or_not_at_all() {
 #[case(&["--mode", "rows", "--at", "snapshot:7"], 2, &["snapshot `7`"])]
 #[case(&["--from", "after:7"], 1, &["`7`", "--from earliest or --from full"])]
 #[case(&["--schema", "pinned:99"], 2, &["schema `99`"])]
-#[case(&["--mode", "upsert"], 2, &["upsert", "changelog, append, rows"])]
+#[case(&["--mode", "nosuch"], 2, &["nosuch", "changelog, upsert, net, append, rows"])]
+#[case(&["--mode", "upsert", "--columns", "name"], 2, &["`id`", "--columns"])]
 #[case(&["--mode", "rows", "--markers"], 2, &["--markers"])]
 #[case(&["--limit", "x"], 2, &["--limit"])]
 #[case(&["--nosuch"], 2, &["--nosuch"])]

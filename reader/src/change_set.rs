@@ -16,7 +16,7 @@ use crate::error::ReadError;
 use crate::event::ChangelogOperation;
 use crate::images::{Images, ImagesBuilder};
 use crate::options::DuplicateKeys;
-use crate::resolution::{Candidate, DuplicateKey, Resolution, RowRef};
+use crate::resolution::{Candidate, DuplicateKey, Resolution, RowRef, Unchanged};
 use crate::row_hash::RowHasher;
 use crate::source::{Layout, OutputRows, Pick, Source, batch_bytes};
 
@@ -33,6 +33,7 @@ const N_PARTS_MAX: u64 = 1 << 12;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) duplicate_keys: DuplicateKeys,
+    pub(crate) unchanged: Unchanged,
     pub(crate) memory_limit_bytes: u64,
     pub(crate) batch_rows: usize,
     /// `_row_id`s from here on were given out by the snapshot itself: such rows are new.
@@ -147,10 +148,10 @@ impl ChangeSet {
                 return Ok(Outcome::TooLarge);
             };
             if self.layout.has_key() {
-                self.resolution.resolve(removed, added, self.settings.duplicate_keys)?;
+                self.resolution.resolve(removed, added, self.settings.duplicate_keys, self.settings.unchanged)?;
             } else {
                 // Row ids pair across parts, which are made by the values of whole rows.
-                let (removed, added) = self.resolution.carry_over(removed, added);
+                let (removed, added) = self.resolution.carry_over(removed, added, self.settings.unchanged);
                 left.0.extend(removed.into_iter().filter(|row| row.key.is_some()));
                 left.1.extend(added.into_iter().filter(|row| row.key.is_some()));
             }
@@ -288,6 +289,18 @@ impl ChangeSet {
                 Stage::Done => return Ok(None),
             }
         }
+    }
+
+    /// The next rows that appeared, an updated one without its before image.
+    pub(crate) async fn next_additions(&mut self) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch)>> {
+        while let Some((operations, rows)) = self.next().await? {
+            let mask: BooleanArray = operations.iter().map(|operation| Some(operation.adds())).collect();
+            let rows = filter_record_batch(&rows, &mask).map_err(|error| internal(&error.to_string()))?;
+            if rows.num_rows() > 0 {
+                return Ok(Some((vec![ChangelogOperation::Insert; rows.num_rows()], rows)));
+            }
+        }
+        Ok(None)
     }
 
     async fn open_deletes(&self, index: usize) -> Result<OutputRows> {

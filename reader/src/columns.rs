@@ -52,7 +52,7 @@ pub(crate) fn output(table: &Table, schema: &Schema, ids: Option<&[FieldId]>) ->
 pub(crate) async fn key_ids(
     table: &Table,
     schema: &Schema,
-    head: &SnapshotRef,
+    head: Option<&SnapshotRef>,
     named: Option<&[String]>,
 ) -> Result<Vec<FieldId>> {
     let ids: Vec<FieldId> = match named {
@@ -69,7 +69,10 @@ pub(crate) async fn key_ids(
     if !ids.is_empty() || named.is_some() {
         return Ok(ids);
     }
-    equality_key(table, head).await
+    match head {
+        Some(head) => equality_key(table, head).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 fn nested_name(schema: &Schema, id: FieldId) -> Option<&str> {

@@ -64,7 +64,8 @@ pub enum Phase {
 pub struct SnapshotInfo {
     /// Its id.
     pub snapshot_id: SnapshotId,
-    /// The snapshot before it on the branch.
+    /// The snapshot that the changes are relative to: the one before it on the branch, or, in `net` mode, before
+    /// the range.
     pub parent_snapshot_id: Option<SnapshotId>,
     /// Its sequence number; 0 in v1 tables.
     pub sequence_number: i64,
@@ -100,7 +101,8 @@ pub struct StreamHeader {
     pub schema_id: i32,
     /// Names of the key columns; empty without a key.
     pub key: Vec<String>,
-    /// Before images are exact.
+    /// Deletes carry the row that was there, and updates come with it. `false` in `upsert` mode, where a delete
+    /// has its key alone and may be of a row that never was.
     pub exact_before: bool,
 }
 
@@ -117,6 +119,15 @@ pub enum Event {
         to: i32,
         /// The schema of all batches that follow.
         schema: SchemaRef,
+    },
+    /// From here on updates are paired by another key; rows of this snapshot are not paired at all.
+    KeyChange {
+        /// First snapshot with it.
+        snapshot: Arc<SnapshotInfo>,
+        /// Names of the key columns until now.
+        before: Vec<String>,
+        /// Names of the key columns from now on; empty without a key.
+        now: Vec<String>,
     },
     /// Some changes.
     Changes(ChangeBatch),

@@ -38,12 +38,7 @@ impl ChangeFilter {
         operations: &[ChangelogOperation],
         rows: &RecordBatch,
     ) -> Result<(Vec<ChangelogOperation>, RecordBatch)> {
-        let n_output = rows.num_columns().saturating_sub(self.field_ids().len());
-        let (output, of_filter) = rows.columns().split_at(n_output);
-        let matching = self.rows.matches(of_filter, rows.num_rows())?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        let rows = RecordBatch::try_new_with_options(first_fields(rows, n_output), output.to_vec(), &options)
-            .map_err(|error| internal(&error.to_string()))?;
+        let (rows, matching) = self.split(rows)?;
         let kept = kept(operations, &matching, self.updates);
         if kept.iter().all(Option::is_some) {
             return Ok((kept.into_iter().flatten().collect(), rows));
@@ -51,6 +46,17 @@ impl ChangeFilter {
         let mask: BooleanArray = kept.iter().map(|operation| Some(operation.is_some())).collect();
         let rows = filter_record_batch(&rows, &mask).map_err(|error| internal(&error.to_string()))?;
         Ok((kept.into_iter().flatten().collect(), rows))
+    }
+
+    /// The rows without the columns of [`ChangeFilter::extend`], and which of them match.
+    pub(crate) fn split(&self, rows: &RecordBatch) -> Result<(RecordBatch, BooleanBuffer)> {
+        let n_output = rows.num_columns().saturating_sub(self.field_ids().len());
+        let (output, of_filter) = rows.columns().split_at(n_output);
+        let matching = self.rows.matches(of_filter, rows.num_rows())?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let rows = RecordBatch::try_new_with_options(first_fields(rows, n_output), output.to_vec(), &options)
+            .map_err(|error| internal(&error.to_string()))?;
+        Ok((rows, matching))
     }
 }
 

@@ -1,16 +1,22 @@
 //! From the snapshots of a table to ordered batches of changes.
 //!
-//! [`read_changes`] gives the changes of a range of snapshots, [`read_rows`] the rows of one.
+//! [`read_changes`] gives the changes of a range of snapshots, [`follow_changes`] those of a table that grows, and
+//! [`read_rows`] the rows of one snapshot.
 //!
-//! Inside, from the outside in: `stream` walks over snapshots, `replace` proves compactions harmless,
-//! `change_set` drives one snapshot, `resolution` decides which of its rows belong together.
+//! Inside, from the outside in: `stream` walks over snapshots, `follow` plans those of a table that grows, `delivery`
+//! opens what a mode delivers of one snapshot or, with `net`, of several; `replace` proves compactions harmless,
+//! `change_set` drives one change set, `resolution` decides which of its rows belong together, `upsert` finds what a
+//! keyed sink needs.
 
 mod change_set;
 mod columns;
+mod delivery;
 mod error;
 mod event;
 mod filter;
+mod follow;
 mod images;
+mod net;
 mod options;
 mod range;
 mod replace;
@@ -19,16 +25,17 @@ mod row_hash;
 mod rows;
 mod source;
 mod stream;
+mod upsert;
 
 pub use error::ReadError;
 pub use event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
 pub use frazil_table::MAIN_BRANCH;
 pub use options::{
-    At, DEFAULT_BATCH_ROWS, DEFAULT_MEMORY_LIMIT_BYTES, DuplicateKeys, FilterUpdates, From, Mode, OnReplaceMismatch,
-    ReadOptions, ReplaceCheck, RowsOptions, SchemaMode, To,
+    At, DEFAULT_BATCH_ROWS, DEFAULT_MEMORY_LIMIT_BYTES, DuplicateKeys, FilterUpdates, From, Mode, OnKeyChange,
+    OnNonAppend, OnReplaceMismatch, ReadOptions, ReplaceCheck, RowsOptions, SchemaMode, To,
 };
 pub use rows::{RowStream, read_rows};
-pub use stream::{ChangeStream, read_changes};
+pub use stream::{ChangeStream, follow_changes, read_changes};
 
 /// What every fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, ReadError>;

@@ -11,9 +11,14 @@ pub enum Mode {
     /// Rows added by snapshots that only add data files, whatever their label; an error at the first that
     /// does more. Compactions are skipped.
     Append,
+    /// For a sink that keeps one row for each key: rows as they are now, and the keys of rows that are gone.
+    /// No before images, and old files are hardly read. Needs a key.
+    Upsert,
     /// Every change, with exact before images.
     #[default]
     Changelog,
+    /// What all changes of the range come to, as one change set: how the last state differs from the first.
+    Net,
 }
 
 /// Where a change stream starts.
@@ -122,6 +127,29 @@ pub enum OnReplaceMismatch {
     Ignore,
 }
 
+/// What to do where the identifier fields of the schema change and the key was taken from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnKeyChange {
+    /// Fail.
+    #[default]
+    Fail,
+    /// Go on with the new key. The snapshot in which it changes has no updates, only deletes and inserts: rows
+    /// are never paired across a change of the key.
+    Continue,
+}
+
+/// What to do in `append` mode with a snapshot that does more than add data files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnNonAppend {
+    /// Fail.
+    #[default]
+    Fail,
+    /// Deliver nothing of it.
+    Skip,
+    /// Deliver the rows of the files that it added, and not what it removed.
+    AddedOnly,
+}
+
 /// What to read from a range of snapshots, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
@@ -151,6 +179,12 @@ pub struct ReadOptions {
     pub replace_check: ReplaceCheck,
     /// Their failing the check.
     pub on_replace_mismatch: OnReplaceMismatch,
+    /// Rows that were written again as they were are updates too. Needs a key, or row lineage.
+    pub emit_noop_updates: bool,
+    /// Changes of the identifier fields.
+    pub on_key_change: OnKeyChange,
+    /// Snapshots that do more than add, in `append` mode.
+    pub on_non_append: OnNonAppend,
     /// Memory that delete sets, before images and decoded batches may take together.
     pub memory_limit_bytes: u64,
     /// Rows of one batch at most.
@@ -179,6 +213,9 @@ impl Default for ReadOptions {
             duplicate_keys: DuplicateKeys::default(),
             replace_check: ReplaceCheck::default(),
             on_replace_mismatch: OnReplaceMismatch::default(),
+            emit_noop_updates: false,
+            on_key_change: OnKeyChange::default(),
+            on_non_append: OnNonAppend::default(),
             memory_limit_bytes: DEFAULT_MEMORY_LIMIT_BYTES,
             batch_rows: DEFAULT_BATCH_ROWS,
         }

@@ -8,6 +8,16 @@ use roaring::RoaringTreemap;
 
 use crate::options::DuplicateKeys;
 
+/// What becomes of a row that was removed and added again unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Unchanged {
+    /// Nothing.
+    #[default]
+    Cancel,
+    /// An update, if it has a key.
+    Pair,
+}
+
 /// A row: a position in one of the sources of its side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RowRef {
@@ -50,29 +60,39 @@ impl Resolution {
         removed: Vec<Candidate>,
         added: Vec<Candidate>,
         policy: DuplicateKeys,
+        unchanged: Unchanged,
     ) -> Result<(), DuplicateKey> {
-        let (removed, added) = self.carry_over(removed, added);
+        let (removed, added) = self.carry_over(removed, added, unchanged);
         self.pair(&removed, &added, policy)
     }
 
-    /// Cancels equal rows one for one, the first of each side first. Returns what is left, in order.
+    /// Cancels equal rows one for one, the first of each side first, or makes updates of them. Returns what is
+    /// left, in order.
     pub(crate) fn carry_over(
         &mut self,
         removed: Vec<Candidate>,
         added: Vec<Candidate>,
+        unchanged: Unchanged,
     ) -> (Vec<Candidate>, Vec<Candidate>) {
-        let mut carried_removed = vec![false; removed.len()];
-        let mut carried_added = vec![false; added.len()];
-        for (removed, added) in matches(&removed, &added, |row| Some(row.row)) {
-            for (removed, added) in removed.iter().zip(&added) {
-                set(&mut carried_removed, *removed);
-                set(&mut carried_added, *added);
+        let mut fate_removed = vec![Fate::Left; removed.len()];
+        let mut fate_added = vec![Fate::Left; added.len()];
+        for (removed_indices, added_indices) in matches(&removed, &added, |row| Some(row.row)) {
+            for (before, after) in removed_indices.iter().zip(&added_indices) {
+                let fate = match (removed.get(*before), added.get(*after)) {
+                    // Equal rows have equal keys, save where a key column is in no schema any more, or by `_row_id`.
+                    (Some(before), Some(after))
+                        if unchanged == Unchanged::Pair && before.key.is_some() && before.key == after.key =>
+                    {
+                        self.pairs.insert(after.at, before.at);
+                        Fate::Paired
+                    }
+                    _ => Fate::Carried,
+                };
+                set(&mut fate_removed, *before, fate);
+                set(&mut fate_added, *after, fate);
             }
         }
-        (
-            split(removed, &carried_removed, &mut self.carried_removed),
-            split(added, &carried_added, &mut self.carried_added),
-        )
+        (split(removed, &fate_removed, &mut self.carried_removed), split(added, &fate_added, &mut self.carried_added))
     }
 
     /// Pairs what is left. With n removals and m additions of a key and c = min(n, m), the last c removals
@@ -138,20 +158,29 @@ fn matches(
     groups
 }
 
-fn set(flags: &mut [bool], index: usize) {
-    if let Some(flag) = flags.get_mut(index) {
-        *flag = true;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Left,
+    Carried,
+    Paired,
+}
+
+fn set(fates: &mut [Fate], index: usize, fate: Fate) {
+    if let Some(slot) = fates.get_mut(index) {
+        *slot = fate;
     }
 }
 
-/// Notes the flagged rows in `carried` and returns the others.
-fn split(rows: Vec<Candidate>, flags: &[bool], carried: &mut BTreeMap<u32, RoaringTreemap>) -> Vec<Candidate> {
+/// Notes the rows that were carried over in `carried` and returns those that are left.
+fn split(rows: Vec<Candidate>, fates: &[Fate], carried: &mut BTreeMap<u32, RoaringTreemap>) -> Vec<Candidate> {
     let mut left = Vec::new();
-    for (row, is_carried) in rows.into_iter().zip(flags) {
-        if *is_carried {
-            carried.entry(row.at.source).or_default().insert(row.at.position);
-        } else {
-            left.push(row);
+    for (row, fate) in rows.into_iter().zip(fates) {
+        match fate {
+            Fate::Carried => {
+                carried.entry(row.at.source).or_default().insert(row.at.position);
+            }
+            Fate::Left => left.push(row),
+            Fate::Paired => {}
         }
     }
     left
@@ -171,7 +200,7 @@ mod tests {
 
     fn pairs(removed: &[(u128, u128)], added: &[(u128, u128)]) -> Vec<(u64, u64)> {
         let mut resolution = Resolution::default();
-        resolution.resolve(rows(removed), rows(added), DuplicateKeys::Pair).unwrap();
+        resolution.resolve(rows(removed), rows(added), DuplicateKeys::Pair, Unchanged::Cancel).unwrap();
         let mut pairs: Vec<_> =
             resolution.pairs.into_iter().map(|(added, removed)| (removed.position, added.position)).collect();
         pairs.sort_unstable();
@@ -191,7 +220,9 @@ mod tests {
     #[test]
     fn equal_rows_cancel_one_for_one_before_pairing() {
         let mut resolution = Resolution::default();
-        resolution.resolve(rows(&[(1, 10), (1, 10)]), rows(&[(1, 10), (1, 11)]), DuplicateKeys::Pair).unwrap();
+        resolution
+            .resolve(rows(&[(1, 10), (1, 10)]), rows(&[(1, 10), (1, 11)]), DuplicateKeys::Pair, Unchanged::Cancel)
+            .unwrap();
         assert_eq!(resolution.carried_removed[&0].iter().collect::<Vec<_>>(), [0]);
         assert_eq!(resolution.carried_added[&0].iter().collect::<Vec<_>>(), [0]);
         assert_eq!(resolution.pairs.len(), 1);
@@ -201,7 +232,7 @@ mod tests {
     fn rows_without_key_are_never_paired() {
         let row = |row| Candidate { at: RowRef { source: 0, position: 0 }, key: None, row };
         let mut resolution = Resolution::default();
-        resolution.resolve(vec![row(1)], vec![row(2)], DuplicateKeys::Error).unwrap();
+        resolution.resolve(vec![row(1)], vec![row(2)], DuplicateKeys::Error, Unchanged::Cancel).unwrap();
         assert!(resolution.pairs.is_empty());
     }
 
@@ -209,9 +240,23 @@ mod tests {
     fn duplicate_keys_can_be_an_error_or_left_unpaired() {
         let (removed, added) = (rows(&[(1, 10)]), rows(&[(1, 11), (1, 12)]));
         let mut resolution = Resolution::default();
-        assert_eq!(resolution.resolve(removed.clone(), added.clone(), DuplicateKeys::Error), Err(DuplicateKey));
+        assert_eq!(
+            resolution.resolve(removed.clone(), added.clone(), DuplicateKeys::Error, Unchanged::Cancel),
+            Err(DuplicateKey)
+        );
         let mut resolution = Resolution::default();
-        resolution.resolve(removed, added, DuplicateKeys::Plain).unwrap();
+        resolution.resolve(removed, added, DuplicateKeys::Plain, Unchanged::Cancel).unwrap();
         assert!(resolution.pairs.is_empty());
+    }
+
+    #[test]
+    fn unchanged_rows_can_be_updates_and_the_others_are_paired_as_before() {
+        let (removed, added) = (rows(&[(1, 10), (1, 11), (2, 20)]), rows(&[(2, 20), (1, 11), (1, 12)]));
+        let mut resolution = Resolution::default();
+        resolution.resolve(removed, added, DuplicateKeys::Pair, Unchanged::Pair).unwrap();
+        assert!(resolution.carried_removed.is_empty() && resolution.carried_added.is_empty());
+        let mut pairs: Vec<_> = resolution.pairs.iter().map(|(to, from)| (from.position, to.position)).collect();
+        pairs.sort_unstable();
+        assert_eq!(pairs, [(0, 2), (1, 1), (2, 0)]);
     }
 }

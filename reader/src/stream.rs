@@ -1,84 +1,55 @@
-//! The changes of a range of snapshots, one after the other.
+//! The changes of a range of snapshots, one after the other, and of those that follow.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
-use frazil_table::changes::{RowSource, SnapshotChanges, row_changes, snapshot_changes};
-use frazil_table::deletes::{KeySetLimit, LiveRows};
-use frazil_table::lineage::Lineage;
+use frazil_table::lineage::{Lineage, check_table_uuid};
 use frazil_table::scan::Projection;
 use frazil_table::{FieldId, SnapshotId, Table, TableError};
-use iceberg::spec::{FormatVersion, Operation, SchemaRef as TableSchemaRef};
-use tracing::warn;
+use iceberg::spec::SchemaRef as TableSchemaRef;
 
-use crate::change_set::{ChangeSet, ResolveError, Settings};
+use crate::delivery::{Changes, Pairing, Reading};
 use crate::error::ReadError;
 use crate::event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
 use crate::filter::ChangeFilter;
-use crate::options::{Mode, OnReplaceMismatch, ReadOptions, ReplaceCheck, SchemaMode};
+use crate::follow::{Plan, Position, plan};
+use crate::options::{Mode, OnKeyChange, ReadOptions, SchemaMode};
 use crate::range::{Step, steps};
-use crate::rows::{RowStream, pinned};
-use crate::source::Layout;
-use crate::{Result, columns, replace};
+use crate::rows::pinned;
+use crate::upsert::{fit, nullable_schema};
+use crate::{Result, columns};
 
 /// Opens the changes of a range of snapshots.
 ///
 /// # Errors
 /// [`TableError::SnapshotExpired`] or [`TableError::LineageBroken`] if the start is not on the branch any
-/// more; [`TableError::InvalidRequest`] if a column, snapshot, tag or branch is not there.
+/// more; [`TableError::InvalidRequest`] if a column, snapshot, tag or branch is not there, or mode `upsert` has no key.
 pub async fn read_changes(table: &Table, options: ReadOptions) -> Result<ChangeStream> {
     let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &options.branch)?;
     let steps = steps(table, &lineage, &options.from, &options.to)?;
-    let pinned_schema = match (options.schema, steps.last()) {
-        (SchemaMode::Follow, _) => None,
-        (SchemaMode::Pinned(id), _) => Some(pinned(table, id)?),
-        (SchemaMode::PinnedToEnd, Some(last)) => Some(table.schema_of(&last.snapshot)?),
-        (SchemaMode::PinnedToEnd, None) => Some(table.metadata().current_schema().clone()),
-    };
-    let start_schema = match steps.first().map(|step| &step.snapshot).or(lineage.head()) {
-        Some(snapshot) => table.schema_of(snapshot)?,
-        None => table.metadata().current_schema().clone(),
-    };
-    let key = match (options.mode, lineage.head()) {
-        (Mode::Changelog, Some(head)) => columns::key_ids(table, &start_schema, head, options.key.as_deref()).await?,
-        _ => Vec::new(),
-    };
-    let output_schema = pinned_schema.clone().unwrap_or_else(|| start_schema.clone());
-    let output_ids = match &options.columns {
-        Some(names) => Some(columns::ids_of(table, &output_schema, names)?),
-        None => None,
-    };
-    let output = columns::output(table, &output_schema, output_ids.as_deref())?;
-    let filter = match &options.filter {
-        Some(filter) => {
-            let rows = Arc::new(filter.bind(table, &output_schema)?);
-            Some(ChangeFilter { rows, updates: options.filter_updates })
-        }
-        None => None,
-    };
-    let header = StreamHeader {
-        schema: output.arrow_schema().clone(),
-        schema_id: output_schema.schema_id(),
-        key: columns::names_of(table, &key),
-        exact_before: true,
-    };
-    Ok(ChangeStream {
-        table: table.clone(),
-        identifier_ids: identifier_ids(&start_schema),
-        options,
-        steps: steps.into(),
-        pinned_schema,
-        output_ids,
-        filter,
-        schema_id: header.schema_id,
-        header,
-        key,
-        n_started: 0,
-        current: None,
-        events: VecDeque::new(),
-    })
+    // Where to go on does not matter: nothing comes after the end.
+    let plan = Plan { steps, position: Position::Start(options.from.clone()), is_finished: true };
+    ChangeStream::open(table, &lineage, options, plan).await
+}
+
+/// Opens the changes of a table that grows: [`ChangeStream::next`] gives `None` when all that there is has been
+/// delivered, and [`ChangeStream::extend`] takes a newer state of the table. [`To::Latest`](crate::To::Latest) is no
+/// end; another may lie ahead of the table.
+///
+/// # Errors
+/// As for [`read_changes`]; [`TableError::InvalidRequest`] for [`Mode::Net`], which needs an end.
+pub async fn follow_changes(table: &Table, options: ReadOptions) -> Result<ChangeStream> {
+    if options.mode == Mode::Net {
+        return Err(
+            TableError::invalid("mode `net` sums up a range and needs its end; it cannot follow a table").into()
+        );
+    }
+    let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &options.branch)?;
+    let plan = plan(table, &lineage, &Position::Start(options.from.clone()), &options.to)?;
+    ChangeStream::open(table, &lineage, options, plan).await
 }
 
 fn identifier_ids(schema: &TableSchemaRef) -> Vec<FieldId> {
@@ -89,63 +60,169 @@ fn identifier_ids(schema: &TableSchemaRef) -> Vec<FieldId> {
 
 /// Changes, in order. Snapshots are read one after the other; nothing is read ahead of what was asked for.
 pub struct ChangeStream {
-    table: Table,
-    options: ReadOptions,
+    reading: Reading,
     steps: VecDeque<Step>,
-    pinned_schema: Option<TableSchemaRef>,
-    output_ids: Option<Vec<FieldId>>,
-    filter: Option<ChangeFilter>,
+    position: Position,
+    is_finished: bool,
     /// Schema of the last batch.
     schema_id: i32,
     header: StreamHeader,
     key: Vec<FieldId>,
     identifier_ids: Vec<FieldId>,
     n_started: u64,
+    watermark_ms: i64,
     current: Option<Current>,
     events: VecDeque<Event>,
 }
 
 impl std::fmt::Debug for ChangeStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChangeStream").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("ChangeStream").field("options", &self.reading.options).finish_non_exhaustive()
     }
 }
 
-/// The snapshot whose changes are being delivered.
+/// The snapshot whose changes are being delivered, or, in `net` mode, the whole range.
 struct Current {
+    steps: Vec<Step>,
     snapshot: Arc<SnapshotInfo>,
     watermark_ms: i64,
-    changes: Changes,
+    pairing: Pairing,
+    output: Projection,
+    /// Schema of the batches.
+    shown: SchemaRef,
+    /// `None` while they are not open: at first, and after an error.
+    changes: Option<Changes>,
+    /// Rows delivered.
+    n_rows: u64,
+    /// Rows that were delivered before the changes were opened the last time.
+    n_skipped: u64,
 }
 
-/// Where the changes of one snapshot come from.
-enum Changes {
-    None,
-    Full(Box<RowStream>),
-    /// Rows of files that were added while nothing was removed: what does not match the filter is not read.
-    Inserts {
-        sources: VecDeque<RowSource>,
-        output: Projection,
-        filter: Option<ChangeFilter>,
-        rows: Option<LiveRows>,
-    },
-    /// What belongs together is decided without the filter, which is applied to the outcome.
-    Resolved {
-        set: Box<ChangeSet>,
-        filter: Option<ChangeFilter>,
-    },
+/// What begins, before anything of the stream is changed.
+struct Opening {
+    current: Current,
+    /// Key and identifier fields from here on, if they are others.
+    new_key: Option<(Vec<FieldId>, Vec<FieldId>)>,
 }
 
 impl ChangeStream {
+    async fn open(table: &Table, lineage: &Lineage, options: ReadOptions, plan: Plan) -> Result<Self> {
+        let Plan { steps, position, is_finished } = plan;
+        let is_net = options.mode == Mode::Net;
+        let pinned_schema = match (options.schema, steps.last()) {
+            (SchemaMode::Pinned(id), _) => Some(pinned(table, id)?),
+            (SchemaMode::PinnedToEnd, Some(last)) => Some(table.schema_of(&last.snapshot)?),
+            (SchemaMode::PinnedToEnd, None) => Some(table.metadata().current_schema().clone()),
+            // Images of a range have one schema, that of its end.
+            (SchemaMode::Follow, Some(last)) if is_net => Some(table.schema_of(&last.snapshot)?),
+            (SchemaMode::Follow, _) => None,
+        };
+        let start_schema = match steps.first().map(|step| &step.snapshot).or(lineage.head()) {
+            Some(snapshot) => table.schema_of(snapshot)?,
+            None => table.metadata().current_schema().clone(),
+        };
+        let key = match options.mode {
+            Mode::Append => Vec::new(),
+            _ => columns::key_ids(table, &start_schema, lineage.head(), options.key.as_deref()).await?,
+        };
+        if options.mode == Mode::Upsert && key.is_empty() {
+            return Err(TableError::invalid(format!(
+                "mode `upsert` needs a key, and table `{}` has neither identifier fields nor equality deletes over one \
+                 set of columns; name the columns with --key",
+                table.name()
+            ))
+            .into());
+        }
+        let output_schema = pinned_schema.clone().unwrap_or_else(|| start_schema.clone());
+        let output_ids = match &options.columns {
+            Some(names) => Some(columns::ids_of(table, &output_schema, names)?),
+            None => None,
+        };
+        let exact_before = options.mode != Mode::Upsert;
+        let filter = match &options.filter {
+            Some(filter) => {
+                let rows = Arc::new(filter.bind(table, &output_schema)?);
+                Some(ChangeFilter { rows, updates: options.filter_updates })
+            }
+            None => None,
+        };
+        let reading = Reading { table: table.clone(), options, pinned_schema, output_ids, filter };
+        let key_names = columns::names_of(table, &key);
+        let output = reading.output(&output_schema)?;
+        let schema = match exact_before {
+            true => output.arrow_schema().clone(),
+            false => nullable_schema(output.arrow_schema(), &key, &key_names)?,
+        };
+        let header = StreamHeader { schema, schema_id: output_schema.schema_id(), key: key_names, exact_before };
+        Ok(Self {
+            reading,
+            steps: steps.into(),
+            position,
+            is_finished,
+            schema_id: header.schema_id,
+            header,
+            key,
+            identifier_ids: identifier_ids(&start_schema),
+            n_started: 0,
+            watermark_ms: i64::MIN,
+            current: None,
+            events: VecDeque::new(),
+        })
+    }
+
     /// What the stream is.
     pub fn header(&self) -> &StreamHeader {
         &self.header
     }
 
-    /// The next event; `None` at the end of the range.
+    /// Nothing can come after what [`ChangeStream::next`] still gives, however the table grows.
+    pub fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
+    /// Goes on with `table`, a newer state of the table that was opened. What has been delivered stays delivered.
     ///
     /// # Errors
-    /// As for [`row_changes`]; [`ReadError::ReplaceMismatch`], [`ReadError::DuplicateKey`],
+    /// [`TableError::TableReplaced`] if it is another table; [`TableError::SnapshotExpired`] or
+    /// [`TableError::LineageBroken`] if it does not go on from what was delivered. The stream is as it was.
+    pub async fn extend(&mut self, table: &Table) -> Result<()> {
+        let old = &self.reading.table;
+        check_table_uuid(table.metadata(), old.metadata().uuid())?;
+        if self.is_finished {
+            return Ok(());
+        }
+        let table = table.clone().with_cache_of(old);
+        let branch = &self.reading.options.branch;
+        let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), branch)?;
+        let plan = plan(&table, &lineage, &self.position, &self.reading.options.to)?;
+        if matches!(self.position, Position::Start(_)) && self.n_started == 0 && self.steps.is_empty() {
+            // Now the stream starts: its schema and key are those of the first snapshot.
+            let mut options = self.reading.options.clone();
+            // Whoever reads has been told of one schema for all that comes.
+            if options.schema == SchemaMode::PinnedToEnd {
+                options.schema = SchemaMode::Pinned(self.schema_id);
+            }
+            let header = self.header.clone();
+            let schema_id = self.schema_id;
+            *self = Self::open(&table, &lineage, options, plan).await?;
+            self.header = header;
+            self.schema_id = schema_id;
+            return Ok(());
+        }
+        self.reading.table = table;
+        self.steps.extend(plan.steps);
+        self.position = plan.position;
+        self.is_finished = plan.is_finished;
+        Ok(())
+    }
+
+    /// The next event; `None` at the end of the range, or of what there is so far.
+    ///
+    /// After an error the stream can be asked again, and goes on with the very next row: what a snapshot changed is
+    /// computed anew, and the rows that were delivered are left out. The same holds if the future is dropped.
+    ///
+    /// # Errors
+    /// As for [`frazil_table::changes::row_changes`]; [`ReadError::ReplaceMismatch`], [`ReadError::DuplicateKey`],
     /// [`ReadError::KeyChanged`] and [`ReadError::NonAppend`] as the options say.
     pub async fn next(&mut self) -> Result<Option<Event>> {
         loop {
@@ -153,185 +230,159 @@ impl ChangeStream {
                 return Ok(Some(event));
             }
             if let Some(current) = &mut self.current {
-                if let Some((operations, rows)) = current.next(&self.table, self.options.batch_rows).await? {
-                    if let Some(batch) = without_kinds(operations, rows, &self.options.drop_kinds, &current.snapshot)? {
+                if let Some((operations, rows)) = current.next(&self.reading).await? {
+                    let drop_kinds = &self.reading.options.drop_kinds;
+                    if let Some(batch) = without_kinds(operations, rows, drop_kinds, &current.snapshot)? {
                         return Ok(Some(Event::Changes(batch)));
                     }
                     continue;
                 }
-                let end = Event::SnapshotEnd {
-                    snapshot: current.snapshot.clone(),
-                    snapshot_watermark_ms: current.watermark_ms,
-                };
+                // Snapshots that expired meanwhile may have had a higher one.
+                self.watermark_ms = self.watermark_ms.max(current.watermark_ms);
+                let end =
+                    Event::SnapshotEnd { snapshot: current.snapshot.clone(), snapshot_watermark_ms: self.watermark_ms };
                 self.current = None;
                 return Ok(Some(end));
             }
-            let Some(step) = self.steps.pop_front() else { return Ok(None) };
-            self.current = Some(self.start(step).await?);
+            let n_steps = if self.reading.options.mode == Mode::Net { self.steps.len() } else { 1 };
+            let steps: Vec<Step> = self.steps.iter().take(n_steps).cloned().collect();
+            if steps.is_empty() {
+                return Ok(None);
+            }
+            let opening = self.opening(steps).await?;
+            self.steps.drain(..n_steps);
+            self.begin(opening);
         }
     }
 
-    async fn start(&mut self, step: Step) -> Result<Current> {
-        let schema = self.table.schema_of(&step.snapshot)?;
-        self.check_key(&step, &schema)?;
-        let output_schema = self.pinned_schema.clone().unwrap_or_else(|| schema.clone());
-        let output = columns::output(&self.table, &output_schema, self.output_ids.as_deref())?;
+    /// Everything that has to be known before the first row of some steps.
+    async fn opening(&self, steps: Vec<Step>) -> Result<Opening> {
+        let internal = || TableError::Internal { detail: "a stream without a snapshot".to_owned() };
+        let (first, last) = (steps.first().ok_or_else(internal)?, steps.last().ok_or_else(internal)?);
+        let output_schema = self.reading.output_schema(last)?;
+        let output = self.reading.output(&output_schema)?;
+        let new_key = self.key_change(&steps).await?;
+        let is_net = self.reading.options.mode == Mode::Net;
+        let pairing = match &new_key {
+            // Rows before and after have no key in common.
+            Some(_) => Pairing::Never,
+            None if is_net && self.key.is_empty() => Pairing::Never,
+            None => Pairing::by(&self.key),
+        };
+        let shown = match self.header.exact_before {
+            true => output.arrow_schema().clone(),
+            false => nullable_schema(output.arrow_schema(), &self.key, &self.header.key)?,
+        };
         let snapshot = Arc::new(SnapshotInfo {
-            snapshot_id: SnapshotId::new(step.snapshot.snapshot_id()),
-            parent_snapshot_id: step.snapshot.parent_snapshot_id().map(SnapshotId::new),
-            sequence_number: step.snapshot.sequence_number(),
-            timestamp_ms: step.snapshot.timestamp_ms(),
-            operation: step.snapshot.summary().operation.as_str().to_owned(),
+            snapshot_id: SnapshotId::new(last.snapshot.snapshot_id()),
+            parent_snapshot_id: first.snapshot.parent_snapshot_id().map(SnapshotId::new),
+            sequence_number: last.snapshot.sequence_number(),
+            timestamp_ms: last.snapshot.timestamp_ms(),
+            operation: last.snapshot.summary().operation.as_str().to_owned(),
             schema_id: output_schema.schema_id(),
             ordinal: self.n_started,
-            phase: if step.is_full { Phase::Full } else { Phase::Incremental },
+            phase: if first.is_full { Phase::Full } else { Phase::Incremental },
         });
+        let watermark_ms = last.watermark_ms;
+        let mut current =
+            Current { steps, snapshot, watermark_ms, pairing, output, shown, changes: None, n_rows: 0, n_skipped: 0 };
+        current.changes = Some(current.open(&self.reading).await?);
+        Ok(Opening { current, new_key })
+    }
+
+    /// The key and the identifier fields from the last of these steps on, where the latter have changed.
+    ///
+    /// Updates are never paired across a change of the key, unless the key was named.
+    async fn key_change(&self, steps: &[Step]) -> Result<Option<(Vec<FieldId>, Vec<FieldId>)>> {
+        let Reading { table, options, .. } = &self.reading;
+        if options.mode == Mode::Append || options.key.is_some() {
+            return Ok(None);
+        }
+        let mut identifier = self.identifier_ids.clone();
+        let mut changed = None;
+        for step in steps {
+            let schema = table.schema_of(&step.snapshot)?;
+            let now = identifier_ids(&schema);
+            if now == identifier {
+                continue;
+            }
+            // A sink that keeps rows by the old key could not go on.
+            if options.on_key_change == OnKeyChange::Fail || options.mode == Mode::Upsert {
+                return Err(ReadError::KeyChanged {
+                    snapshot_id: SnapshotId::new(step.snapshot.snapshot_id()),
+                    before: columns::names_of(table, &identifier).join(", "),
+                    now: columns::names_of(table, &now).join(", "),
+                });
+            }
+            changed = Some((columns::key_ids(table, &schema, Some(&step.snapshot), None).await?, now.clone()));
+            identifier = now;
+        }
+        Ok(changed)
+    }
+
+    fn begin(&mut self, opening: Opening) {
+        let Opening { current, new_key } = opening;
         self.n_started += 1;
-        if self.schema_id != output_schema.schema_id() {
+        let snapshot = &current.snapshot;
+        if self.schema_id != snapshot.schema_id {
             self.events.push_back(Event::SchemaChange {
                 snapshot: snapshot.clone(),
                 from: self.schema_id,
-                to: output_schema.schema_id(),
-                schema: output.arrow_schema().clone(),
+                to: snapshot.schema_id,
+                schema: current.shown.clone(),
             });
-            self.schema_id = output_schema.schema_id();
+            self.schema_id = snapshot.schema_id;
         }
-        let changes = if step.is_full {
-            let ReadOptions { memory_limit_bytes, batch_rows, .. } = self.options;
-            let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
-            let rows =
-                RowStream::open(&self.table, Some(&step.snapshot), output, filter, memory_limit_bytes, batch_rows);
-            Changes::Full(Box::new(rows.await?))
-        } else {
-            self.changes_of(&step, &schema, output).await?
-        };
-        Ok(Current { snapshot, watermark_ms: step.watermark_ms, changes })
-    }
-
-    /// Updates are never paired across a change of the key, unless the key was named.
-    fn check_key(&self, step: &Step, schema: &TableSchemaRef) -> Result<()> {
-        let now = identifier_ids(schema);
-        if self.options.mode == Mode::Append || self.options.key.is_some() || now == self.identifier_ids {
-            return Ok(());
+        if let Some((key, identifier_ids)) = new_key {
+            let names = |ids: &[FieldId]| columns::names_of(&self.reading.table, ids);
+            self.events.push_back(Event::KeyChange {
+                snapshot: snapshot.clone(),
+                before: names(&self.key),
+                now: names(&key),
+            });
+            self.key = key;
+            self.identifier_ids = identifier_ids;
         }
-        Err(ReadError::KeyChanged {
-            snapshot_id: SnapshotId::new(step.snapshot.snapshot_id()),
-            before: columns::names_of(&self.table, &self.identifier_ids).join(", "),
-            now: columns::names_of(&self.table, &now).join(", "),
-        })
-    }
-
-    async fn changes_of(&self, step: &Step, schema: &TableSchemaRef, output: Projection) -> Result<Changes> {
-        let files = snapshot_changes(&self.table, &step.snapshot, step.parent.as_ref()).await?;
-        if files.is_empty() {
-            return Ok(Changes::None);
-        }
-        let is_replace = step.snapshot.summary().operation == Operation::Replace;
-        if is_replace && self.is_believed(step, &files).await? {
-            return Ok(Changes::None);
-        }
-        // By what it did, not by its label: an overwrite that only adds is as good as an append. Whether deletes
-        // that it added hit anything is not looked at, so that this mode costs the new files only.
-        if self.options.mode == Mode::Append && !is_replace && !files.only_adds_data() {
-            return Err(self.non_append(step));
-        }
-        let limit = KeySetLimit { bytes_max: self.options.memory_limit_bytes / 2 };
-        let rows = row_changes(&self.table, &step.snapshot, step.parent.as_ref(), &files, limit).await?;
-        if rows.removed.is_empty() && !is_replace {
-            let filter = self.filter.clone();
-            return Ok(Changes::Inserts { sources: rows.added.into(), output, filter, rows: None });
-        }
-        let with_lineage = self.key.is_empty() && self.table.metadata().format_version() == FormatVersion::V3;
-        let (output, n_filter) = match &self.filter {
-            Some(filter) => (filter.extend(&self.table, output)?, filter.field_ids().len()),
-            None => (output, 0),
-        };
-        let layout = Layout::new(&self.table, schema, &self.key, with_lineage, output, n_filter)?;
-        let settings = Settings {
-            duplicate_keys: self.options.duplicate_keys,
-            memory_limit_bytes: self.options.memory_limit_bytes,
-            batch_rows: self.options.batch_rows,
-            first_new_row_id: step.snapshot.row_range().map(|(first, _)| first),
-        };
-        let set = ChangeSet::resolve(&self.table, rows, layout, settings).await.map_err(|error| match error {
-            ResolveError::Read(error) => error,
-            ResolveError::DuplicateKey => ReadError::DuplicateKey {
-                snapshot_id: SnapshotId::new(step.snapshot.snapshot_id()),
-                key: self.header.key.join(", "),
-            },
-        })?;
-        if is_replace { self.replaced(step, set) } else { Ok(self.resolved(set)) }
-    }
-
-    /// The label `replace` is believed, or proved right.
-    async fn is_believed(&self, step: &Step, files: &SnapshotChanges) -> Result<bool> {
-        match (self.options.replace_check, &step.parent) {
-            (ReplaceCheck::Trust, _) => Ok(true),
-            (ReplaceCheck::Metadata, Some(parent)) => {
-                replace::is_proved_unchanged(&self.table, &step.snapshot, parent, files).await
-            }
-            _ => Ok(false),
-        }
-    }
-
-    fn replaced(&self, step: &Step, set: ChangeSet) -> Result<Changes> {
-        let (n_added, n_removed) = set.counts();
-        if n_added == 0 && n_removed == 0 {
-            return Ok(Changes::None);
-        }
-        let snapshot_id = SnapshotId::new(step.snapshot.snapshot_id());
-        match self.options.on_replace_mismatch {
-            OnReplaceMismatch::Fail => Err(ReadError::ReplaceMismatch { snapshot_id, n_added, n_removed }),
-            OnReplaceMismatch::Ignore => {
-                warn!(table = self.table.name(), %snapshot_id, n_added, n_removed, "changes of a replace snapshot ignored");
-                Ok(Changes::None)
-            }
-            OnReplaceMismatch::Emit if self.options.mode == Mode::Append => Err(self.non_append(step)),
-            OnReplaceMismatch::Emit => {
-                warn!(table = self.table.name(), %snapshot_id, n_added, n_removed, "replace snapshot changed rows");
-                Ok(self.resolved(set))
-            }
-        }
-    }
-
-    fn resolved(&self, set: ChangeSet) -> Changes {
-        Changes::Resolved { set: Box::new(set), filter: self.filter.clone() }
-    }
-
-    fn non_append(&self, step: &Step) -> ReadError {
-        ReadError::NonAppend {
-            snapshot_id: SnapshotId::new(step.snapshot.snapshot_id()),
-            operation: step.snapshot.summary().operation.as_str().to_owned(),
-        }
+        self.current = Some(current);
     }
 }
 
 impl Current {
-    async fn next(
-        &mut self,
-        table: &Table,
-        batch_rows: usize,
-    ) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch)>> {
-        let inserts = |rows: RecordBatch| (vec![ChangelogOperation::Insert; rows.num_rows()], rows);
-        match &mut self.changes {
-            Changes::None => Ok(None),
-            Changes::Full(rows) => Ok(rows.next().await?.map(inserts)),
-            Changes::Resolved { set, filter } => match (set.next().await?, filter) {
-                (Some((operations, rows)), Some(filter)) => Ok(Some(filter.apply(&operations, &rows)?)),
-                (changes, _) => Ok(changes),
-            },
-            Changes::Inserts { sources, output, filter, rows } => loop {
-                if let Some(open) = rows {
-                    if let Some(batch) = open.next_rows().await? {
-                        return Ok(Some(inserts(batch)));
-                    }
-                    *rows = None;
-                }
-                let Some(source) = sources.pop_front() else { return Ok(None) };
-                let filter = filter.as_ref().map(|filter| &filter.rows);
-                *rows = Some(source.read_matching(table, output, filter, batch_rows).await?);
-            },
+    async fn open(&self, reading: &Reading) -> Result<Changes> {
+        match (reading.options.mode, self.steps.as_slice()) {
+            (Mode::Net, steps) => reading.net_changes(steps, &self.pairing, &self.output).await,
+            (_, [step]) => reading.changes(step, &self.pairing, &self.output).await,
+            _ => Err(TableError::Internal { detail: "changes of several snapshots at once".to_owned() }.into()),
         }
+    }
+
+    async fn next(&mut self, reading: &Reading) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch)>> {
+        // Put back only when all went well: what was read in part is read again.
+        let mut changes = match self.changes.take() {
+            Some(changes) => changes,
+            None => {
+                self.n_skipped = self.n_rows;
+                self.open(reading).await?
+            }
+        };
+        let next = loop {
+            let Some((mut operations, mut rows)) = changes.next(reading).await? else { break None };
+            let n_known = usize::try_from(self.n_skipped).unwrap_or(usize::MAX).min(operations.len());
+            if n_known > 0 {
+                self.n_skipped -= n_known as u64;
+                operations.drain(..n_known);
+                rows = rows.slice(n_known, operations.len());
+            }
+            if operations.is_empty() {
+                continue;
+            }
+            self.n_rows += operations.len() as u64;
+            // A delete of a keyed stream has its key alone.
+            let rows = if rows.schema_ref() == &self.shown { rows } else { fit(&rows, &self.shown)? };
+            break Some((operations, rows));
+        };
+        self.changes = Some(changes);
+        Ok(next)
     }
 }
 

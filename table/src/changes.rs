@@ -4,6 +4,7 @@
 //! them is checked by counting, and where counts are missing or disagree, the two snapshots' manifests are
 //! compared: nothing is taken from a label.
 
+mod row_set;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
@@ -11,7 +12,8 @@ use std::sync::Arc;
 
 use iceberg::spec::{Operation, SnapshotRef};
 
-pub use rows::{RowChanges, RowSet, RowSource, deletes_in_scope, row_changes};
+pub use row_set::RowSet;
+pub use rows::{RowChanges, RowSource, added_rows, deletes_in_scope, row_changes};
 
 use crate::Result;
 use crate::bounds;

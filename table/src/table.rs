@@ -31,7 +31,7 @@ struct Inner {
     storage: Storage,
     name_mapping: Option<NameMapping>,
     foreign_types: BTreeMap<FieldId, String>,
-    manifest_cache: ManifestCache,
+    manifest_cache: Arc<ManifestCache>,
 }
 
 impl Table {
@@ -80,7 +80,7 @@ impl Table {
                 storage,
                 name_mapping,
                 foreign_types,
-                manifest_cache: ManifestCache::new(MANIFEST_CACHE_BYTES),
+                manifest_cache: Arc::new(ManifestCache::new(MANIFEST_CACHE_BYTES)),
             }),
         })
     }
@@ -117,6 +117,29 @@ impl Table {
 
     pub(crate) fn manifest_cache(&self) -> &ManifestCache {
         &self.inner.manifest_cache
+    }
+
+    /// This version of the table, with the manifests that were read for `earlier`, another version of the same table:
+    /// manifests never change. What is kept of another table is not taken.
+    #[must_use]
+    pub fn with_cache_of(self, earlier: &Self) -> Self {
+        if self.metadata().uuid() != earlier.metadata().uuid() {
+            return self;
+        }
+        let manifest_cache = earlier.inner.manifest_cache.clone();
+        let inner = match Arc::try_unwrap(self.inner) {
+            Ok(inner) => Inner { manifest_cache, ..inner },
+            Err(shared) => Inner {
+                name: shared.name.clone(),
+                metadata: shared.metadata.clone(),
+                metadata_location: shared.metadata_location.clone(),
+                storage: shared.storage.clone(),
+                name_mapping: shared.name_mapping.clone(),
+                foreign_types: shared.foreign_types.clone(),
+                manifest_cache,
+            },
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Files under this spec have no partition, so that equality deletes under it apply to every file.

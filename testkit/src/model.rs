@@ -219,7 +219,7 @@ impl History {
     }
 
     /// Rows removed and added by a snapshot, in their orders.
-    fn instances(&self, parent: Option<&Snapshot>, snapshot: &Snapshot) -> (Vec<Instance>, Vec<Instance>) {
+    pub fn instances(&self, parent: Option<&Snapshot>, snapshot: &Snapshot) -> (Vec<Instance>, Vec<Instance>) {
         let schema = self.schema_of(snapshot);
         let before = parent.map_or_else(Vec::new, |parent| self.live(parent, schema));
         let after = self.live(snapshot, schema);

@@ -1,5 +1,7 @@
 //! How single values are written: sizes, times, snapshots, lists of names.
 
+use std::time::Duration;
+
 use chrono::DateTime;
 use frazil_reader::{At, From, SchemaMode, To};
 use frazil_table::SnapshotId;
@@ -105,6 +107,25 @@ fn quoted_name(text: &str) -> Parsed<(String, Option<&str>)> {
             let tail = tail.strip_prefix(',').ok_or("expected a comma after a quoted column name")?;
             return Ok((name, Some(tail)));
         }
+    }
+}
+
+/// A time that passes: a whole number and a unit (`ms`, `s`, `m`, `h`).
+pub(crate) fn parse_duration(text: &str) -> Parsed<Duration> {
+    let expected = || format!("`{text}` is no time; expected a whole number and a unit, such as 500ms, 1s or 5m");
+    let n_digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(n_digits).ok_or_else(expected)?;
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    match millis.ok_or_else(expected)? {
+        0 => Err("a time of 0 would leave no pause".to_owned()),
+        millis => Ok(Duration::from_millis(millis)),
     }
 }
 

@@ -1,12 +1,13 @@
 //! One JSON object a row, written straight from Arrow arrays.
 
 use arrow_array::RecordBatch;
-use frazil_reader::{ChangeBatch, ChangelogOperation, Phase, SnapshotInfo};
-use serde_json::json;
+use frazil_reader::{ChangeBatch, ChangelogOperation, Phase, SnapshotInfo, StreamHeader};
+use serde_json::{Value, json};
 
+use super::style::ChangeColumn;
 use super::time::commit_timestamp;
-use super::value::NamedWriter;
-use super::{SchemaChange, Sink};
+use super::value::{Longs, NamedWriter};
+use super::{Form, KeyChange, SchemaChange, Sink};
 use crate::error::CliError;
 use crate::output::Output;
 
@@ -16,13 +17,41 @@ const PIECE_BYTES: usize = 1 << 20;
 /// JSON lines.
 pub(crate) struct Jsonl {
     output: Output,
-    has_markers: bool,
+    form: Form,
     buffer: Vec<u8>,
 }
 
 impl Jsonl {
-    pub(crate) fn new(output: Output, has_markers: bool) -> Self {
-        Self { output, has_markers, buffer: Vec::new() }
+    /// `header` is that of a stream of changes.
+    pub(crate) fn new(output: Output, header: Option<&StreamHeader>, form: Form) -> Result<Self, CliError> {
+        let mut jsonl = Self { output, form, buffer: Vec::new() };
+        if let (Some(header), true) = (header, form.has_markers) {
+            jsonl.marker(&json!({
+                "_marker": "stream_start",
+                "key": header.key,
+                "exact_before": header.exact_before,
+                "schema_id": header.schema_id,
+            }))?;
+        }
+        Ok(jsonl)
+    }
+
+    fn long(&self, value: i64) -> Value {
+        match self.form.longs {
+            Longs::Number => json!(value),
+            Longs::Text => json!(value.to_string()),
+        }
+    }
+
+    /// What all markers of a snapshot begin with.
+    fn snapshot_marker(&self, marker: &str, snapshot: &SnapshotInfo) -> Value {
+        let number = |column: ChangeColumn| self.long(column.number(snapshot).unwrap_or_default());
+        json!({
+            "_marker": marker,
+            "_change_ordinal": number(ChangeColumn::Ordinal),
+            "_commit_snapshot_id": number(ChangeColumn::SnapshotId),
+            "_commit_timestamp": commit_timestamp(snapshot.timestamp_ms),
+        })
     }
 
     /// Writes `n_rows` lines, each of what `begin` starts it with and the members.
@@ -63,43 +92,43 @@ impl Jsonl {
 
 impl Sink for Jsonl {
     fn changes(&mut self, batch: &ChangeBatch) -> Result<(), CliError> {
-        let members = members(&batch.rows)?;
-        let prefixes = ChangelogOperation::ALL.map(|operation| prefix(operation, &batch.snapshot, !members.is_empty()));
+        let members = members(&batch.rows, self.form.longs)?;
+        let prefixes =
+            ChangelogOperation::ALL.map(|operation| prefix(self.form, operation, &batch.snapshot, !members.is_empty()));
         self.lines(batch.operations.len(), &members, |row, out| {
             out.extend_from_slice(prefixes[batch.operations[row] as usize].as_bytes());
         })
     }
 
     fn rows(&mut self, rows: &RecordBatch) -> Result<(), CliError> {
-        self.lines(rows.num_rows(), &members(rows)?, |_, out| out.push(b'{'))
+        self.lines(rows.num_rows(), &members(rows, self.form.longs)?, |_, out| out.push(b'{'))
     }
 
     fn schema_change(&mut self, change: &SchemaChange<'_>) -> Result<(), CliError> {
-        if !self.has_markers {
+        if !self.form.has_markers {
             return Ok(());
         }
         let columns: Vec<&String> = change.schema.fields().iter().map(|field| field.name()).collect();
-        self.marker(&json!({
-            "_marker": "schema_change",
-            "_change_ordinal": change.snapshot.ordinal,
-            "_commit_snapshot_id": change.snapshot.snapshot_id.get(),
-            "_commit_timestamp": commit_timestamp(change.snapshot.timestamp_ms),
-            "from_schema_id": change.from,
-            "to_schema_id": change.to,
-            "columns": columns,
-        }))
+        let mut marker = self.snapshot_marker("schema_change", change.snapshot);
+        marker["from_schema_id"] = json!(change.from);
+        marker["to_schema_id"] = json!(change.to);
+        marker["columns"] = json!(columns);
+        self.marker(&marker)
+    }
+
+    fn key_change(&mut self, change: &KeyChange<'_>) -> Result<(), CliError> {
+        let mut marker = self.snapshot_marker("key_change", change.snapshot);
+        marker["from_key"] = json!(change.before);
+        marker["to_key"] = json!(change.now);
+        self.marker(&marker)
     }
 
     fn snapshot_end(&mut self, snapshot: &SnapshotInfo, watermark_ms: i64) -> Result<(), CliError> {
-        self.marker(&json!({
-            "_marker": "snapshot_end",
-            "_change_ordinal": snapshot.ordinal,
-            "_commit_snapshot_id": snapshot.snapshot_id.get(),
-            "_commit_timestamp": commit_timestamp(snapshot.timestamp_ms),
-            "operation": snapshot.operation,
-            "phase": phase(snapshot.phase),
-            "snapshot_watermark": commit_timestamp(watermark_ms),
-        }))
+        let mut marker = self.snapshot_marker("snapshot_end", snapshot);
+        marker["operation"] = json!(snapshot.operation);
+        marker["phase"] = json!(phase(snapshot.phase));
+        marker["snapshot_watermark"] = json!(commit_timestamp(watermark_ms));
+        self.marker(&marker)
     }
 
     fn finish(self: Box<Self>) -> Result<(), CliError> {
@@ -107,21 +136,30 @@ impl Sink for Jsonl {
     }
 }
 
-fn members(rows: &RecordBatch) -> Result<Vec<NamedWriter<'_>>, CliError> {
-    let schema = rows.schema_ref();
-    schema.fields().iter().zip(rows.columns()).map(|(field, column)| NamedWriter::new(field, column.as_ref())).collect()
+fn members(rows: &RecordBatch, longs: Longs) -> Result<Vec<NamedWriter<'_>>, CliError> {
+    let columns = rows.schema_ref().fields().iter().zip(rows.columns());
+    columns.map(|(field, column)| NamedWriter::with_longs(field, column.as_ref(), longs)).collect()
 }
 
 /// The change columns, up to the first column of the table.
-fn prefix(operation: ChangelogOperation, snapshot: &SnapshotInfo, has_columns: bool) -> String {
-    format!(
-        "{{\"_change_type\":\"{}\",\"_change_ordinal\":{},\"_commit_snapshot_id\":{},\"_commit_timestamp\":\"{}\"{}",
-        operation.as_str(),
-        snapshot.ordinal,
-        snapshot.snapshot_id,
-        commit_timestamp(snapshot.timestamp_ms),
-        if has_columns { "," } else { "" },
-    )
+fn prefix(form: Form, operation: ChangelogOperation, snapshot: &SnapshotInfo, has_columns: bool) -> String {
+    let mut out = "{".to_owned();
+    for (index, column) in form.style.columns().iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        let value = match (column, column.number(snapshot), form.longs) {
+            (ChangeColumn::Type, ..) => format!("\"{}\"", form.style.kind(operation)),
+            (_, Some(number), Longs::Number) => number.to_string(),
+            (_, Some(number), Longs::Text) => format!("\"{number}\""),
+            (_, None, _) => format!("\"{}\"", commit_timestamp(snapshot.timestamp_ms)),
+        };
+        out.push_str(&format!("\"{}\":{value}", column.name()));
+    }
+    if has_columns {
+        out.push(',');
+    }
+    out
 }
 
 fn phase(phase: Phase) -> &'static str {

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::time::short_time;
 use super::value::ValueWriter;
-use super::{Content, SchemaChange, Sink};
+use super::{Content, KeyChange, SchemaChange, Sink};
 use crate::error::CliError;
 use crate::output::{Look, Output};
 
@@ -208,6 +208,10 @@ impl Sink for Table {
         }
         self.set_columns(change.schema);
         Ok(())
+    }
+
+    fn key_change(&mut self, change: &KeyChange<'_>) -> Result<(), CliError> {
+        self.note(&format!("-- key {} -> {}", change.before.join(", "), change.now.join(", ")))
     }
 
     fn snapshot_end(&mut self, snapshot: &SnapshotInfo, watermark_ms: i64) -> Result<(), CliError> {

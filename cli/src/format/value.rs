@@ -18,10 +18,21 @@ use crate::error::CliError;
 const EXTENSION_NAME: &str = "ARROW:extension:name";
 const UUID_EXTENSION: &str = "arrow.uuid";
 
+/// How 64-bit integers are written in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Longs {
+    /// As numbers.
+    #[default]
+    Number,
+    /// As text, for tools that take every JSON number for a double.
+    Text,
+}
+
 /// Writes values of one column. Made once for each batch, so that what depends on the type alone is decided once.
 pub(crate) struct ValueWriter<'a> {
     nulls: Option<&'a NullBuffer>,
     kind: Kind<'a>,
+    longs: Longs,
 }
 
 enum Kind<'a> {
@@ -57,10 +68,18 @@ impl<'a> NamedWriter<'a> {
     /// # Errors
     /// As [`ValueWriter::new`].
     pub(crate) fn new(field: &Field, array: &'a dyn Array) -> Result<Self, CliError> {
+        Self::with_longs(field, array, Longs::default())
+    }
+
+    /// The same, with 64-bit integers as asked.
+    ///
+    /// # Errors
+    /// As [`ValueWriter::new`].
+    pub(crate) fn with_longs(field: &Field, array: &'a dyn Array, longs: Longs) -> Result<Self, CliError> {
         let mut prefix = Vec::new();
         write_json_string(field.name(), &mut prefix);
         prefix.push(b':');
-        Ok(Self { prefix, value: ValueWriter::new(field, array)? })
+        Ok(Self { prefix, value: ValueWriter::with_longs(field, array, longs)? })
     }
 
     /// Appends `"name":value`.
@@ -74,6 +93,14 @@ impl<'a> ValueWriter<'a> {
     /// # Errors
     /// [`CliError::Internal`] if no table column has this Arrow type.
     pub(crate) fn new(field: &Field, array: &'a dyn Array) -> Result<Self, CliError> {
+        Self::with_longs(field, array, Longs::default())
+    }
+
+    /// The same, with 64-bit integers as asked.
+    ///
+    /// # Errors
+    /// As [`ValueWriter::new`].
+    pub(crate) fn with_longs(field: &Field, array: &'a dyn Array, longs: Longs) -> Result<Self, CliError> {
         let kind = match array.data_type() {
             DataType::Null => Kind::Null,
             DataType::Boolean => Kind::Boolean(array.as_boolean()),
@@ -105,11 +132,11 @@ impl<'a> ValueWriter<'a> {
             DataType::FixedSizeBinary(_) => Kind::Fixed(array.as_fixed_size_binary()),
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns();
-                Kind::Struct(members(fields, columns.iter().map(AsRef::as_ref))?)
+                Kind::Struct(members(fields, columns.iter().map(AsRef::as_ref), longs)?)
             }
             DataType::List(element) => {
                 let list = array.as_list::<i32>();
-                let elements = Box::new(ValueWriter::new(element, list.values().as_ref())?);
+                let elements = Box::new(ValueWriter::with_longs(element, list.values().as_ref(), longs)?);
                 Kind::List { offsets: list.value_offsets(), elements }
             }
             DataType::Map(entries, _) => {
@@ -118,13 +145,13 @@ impl<'a> ValueWriter<'a> {
                 let [key, value] = fields.as_ref() else { return Err(no_text_form(field)) };
                 Kind::Map {
                     offsets: map.value_offsets(),
-                    keys: Box::new(ValueWriter::new(key, map.keys().as_ref())?),
-                    values: Box::new(ValueWriter::new(value, map.values().as_ref())?),
+                    keys: Box::new(ValueWriter::with_longs(key, map.keys().as_ref(), longs)?),
+                    values: Box::new(ValueWriter::with_longs(value, map.values().as_ref(), longs)?),
                 }
             }
             _ => return Err(no_text_form(field)),
         };
-        Ok(Self { nulls: array.nulls(), kind })
+        Ok(Self { nulls: array.nulls(), kind, longs })
     }
 
     /// The column is best aligned to the right.
@@ -151,7 +178,8 @@ impl<'a> ValueWriter<'a> {
                 write_array(values, offsets, row, out);
                 out.push(b'}');
             }
-            Kind::Null | Kind::Boolean(_) | Kind::Int(_) | Kind::Long(_) => self.write_scalar(row, out),
+            Kind::Long(_) if self.longs == Longs::Number => self.write_scalar(row, out),
+            Kind::Null | Kind::Boolean(_) | Kind::Int(_) => self.write_scalar(row, out),
             _ => {
                 out.push(b'"');
                 self.write_scalar(row, out);
@@ -169,6 +197,19 @@ impl<'a> ValueWriter<'a> {
         }
         match &self.kind {
             Kind::String(array) => write_printable(array.value(row), out),
+            _ => self.write_plain(row, out),
+        }
+    }
+
+    /// Appends the value of `row` as it is: like [`ValueWriter::write_text`], but nothing is escaped and NULL is
+    /// nothing.
+    pub(crate) fn write_plain(&self, row: usize, out: &mut Vec<u8>) {
+        if self.is_null(row) {
+            return;
+        }
+        match &self.kind {
+            Kind::Null => {}
+            Kind::String(array) => out.extend_from_slice(array.value(row).as_bytes()),
             Kind::Float(values) if !values[row].is_finite() => out.extend_from_slice(not_finite(values[row].into())),
             Kind::Double(values) if !values[row].is_finite() => out.extend_from_slice(not_finite(values[row])),
             Kind::Float(_) | Kind::Double(_) | Kind::Struct(_) | Kind::List { .. } | Kind::Map { .. } => {
@@ -178,8 +219,9 @@ impl<'a> ValueWriter<'a> {
         }
     }
 
-    fn is_null(&self, row: usize) -> bool {
-        self.nulls.is_some_and(|nulls| nulls.is_null(row))
+    /// The value of `row` is NULL.
+    pub(crate) fn is_null(&self, row: usize) -> bool {
+        matches!(self.kind, Kind::Null) || self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
 
     /// The value without quotes. Kinds that the callers write themselves have none.
@@ -205,8 +247,9 @@ impl<'a> ValueWriter<'a> {
 fn members<'a>(
     fields: &[FieldRef],
     columns: impl Iterator<Item = &'a dyn Array>,
+    longs: Longs,
 ) -> Result<Vec<NamedWriter<'a>>, CliError> {
-    fields.iter().zip(columns).map(|(field, column)| NamedWriter::new(field, column)).collect()
+    fields.iter().zip(columns).map(|(field, column)| NamedWriter::with_longs(field, column, longs)).collect()
 }
 
 fn is_uuid(field: &Field) -> bool {

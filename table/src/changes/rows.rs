@@ -10,6 +10,7 @@ use std::sync::Arc;
 use iceberg::spec::SnapshotRef;
 use roaring::RoaringTreemap;
 
+use super::row_set::RowSet;
 use super::{SnapshotChanges, kept_files_in_scope};
 use crate::deletes::{
     DeleteIndex, FileDeletes, FileWithDeletes, GroupDeletes, KeySet, KeySetLimit, LiveRows, deleted_positions,
@@ -30,17 +31,6 @@ const BATCH_ROWS: usize = 8192;
 /// Memory for one candidate key, in the estimate of whether all fit.
 const CANDIDATE_BYTES: u64 = 128;
 
-/// Some rows of a data file.
-#[derive(Debug, Clone)]
-pub enum RowSet {
-    /// Every row.
-    All,
-    /// Every row but those at these positions.
-    Except(Arc<RoaringTreemap>),
-    /// The rows at these positions.
-    Only(Arc<RoaringTreemap>),
-}
-
 /// Some rows of one data file.
 #[derive(Debug, Clone)]
 pub struct RowSource {
@@ -53,6 +43,11 @@ pub struct RowSource {
 }
 
 impl RowSource {
+    /// Rows of a file that is fetched when it is read.
+    pub fn new(file: Arc<FileEntry>, rows: RowSet) -> Self {
+        Self { file, rows, ahead: None }
+    }
+
     /// Other rows of the same file.
     #[must_use]
     pub fn with_rows(&self, rows: RowSet) -> Self {
@@ -61,11 +56,7 @@ impl RowSource {
 
     /// How many rows there are.
     pub fn n_rows(&self) -> u64 {
-        match &self.rows {
-            RowSet::All => self.file.record_count,
-            RowSet::Except(positions) => self.file.record_count.saturating_sub(positions.len()),
-            RowSet::Only(positions) => positions.len(),
-        }
+        self.rows.n_rows(self.file.record_count)
     }
 
     /// Starts reading the rows, in the order of their positions.
@@ -136,9 +127,7 @@ pub async fn row_changes(
     changes: &SnapshotChanges,
     limit: KeySetLimit,
 ) -> Result<RowChanges> {
-    let mut rows = RowChanges::default();
-    let mut deleted = deletes_of_added(table, snapshot, changes, limit).await?;
-    rows.added.extend(changes.added.data.iter().filter_map(|file| RowSource::except(file, &mut deleted)));
+    let mut rows = RowChanges { added: live_added(table, snapshot, changes, limit).await?, ..RowChanges::default() };
 
     let Some(parent) = parent else { return Ok(sorted(table, rows)) };
     let before = deletes_in_scope(table, parent, &changes.removed.data).await?;
@@ -163,6 +152,31 @@ pub async fn row_changes(
         }
     }
     Ok(sorted(table, rows))
+}
+
+/// The live rows of the files that `snapshot` added, in the order of [`RowChanges::added`]: no other file is looked
+/// at, so rows that came back because a delete is gone are not among them.
+///
+/// # Errors
+/// As for [`row_changes`].
+pub async fn added_rows(
+    table: &Table,
+    snapshot: &SnapshotRef,
+    changes: &SnapshotChanges,
+    limit: KeySetLimit,
+) -> Result<Vec<RowSource>> {
+    let added = live_added(table, snapshot, changes, limit).await?;
+    Ok(sorted(table, RowChanges { added, ..RowChanges::default() }).added)
+}
+
+async fn live_added(
+    table: &Table,
+    snapshot: &SnapshotRef,
+    changes: &SnapshotChanges,
+    limit: KeySetLimit,
+) -> Result<Vec<RowSource>> {
+    let mut deleted = deletes_of_added(table, snapshot, changes, limit).await?;
+    Ok(changes.added.data.iter().filter_map(|file| RowSource::except(file, &mut deleted)).collect())
 }
 
 /// An equality delete of one partition does not reach files of another partition spec. After a change of the

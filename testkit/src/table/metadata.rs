@@ -64,7 +64,20 @@ impl TestTable {
 
     /// The table at its present state.
     pub fn table(&self) -> Table {
-        let json = self.metadata_json();
+        self.table_of(self.metadata_json())
+    }
+
+    /// The table as it was when this snapshot was the head of `main`, but for its schemas and specs.
+    pub fn table_at(&self, head: i64) -> Table {
+        let mut json = self.metadata_json();
+        json["current-snapshot-id"] = json!(head);
+        if let Some(main) = json.get_mut("refs").and_then(|refs| refs.get_mut(MAIN)) {
+            main["snapshot-id"] = json!(head);
+        }
+        self.table_of(json)
+    }
+
+    fn table_of(&self, json: Json) -> Table {
         let metadata: TableMetadata =
             serde_json::from_value(json.clone()).unwrap_or_else(|error| panic!("{error} in metadata {json}"));
         let location = format!("{}/metadata/v{}.metadata.json", self.location, self.n_commits);

@@ -3,7 +3,7 @@
 //! Whatever is wrong, the outcome is an error of a fitting kind, in one line, that names the file and the cause;
 //! never a panic, and never rows left out in silence.
 
-mod copy;
+pub mod copy;
 mod cuts;
 mod flips;
 mod lies;

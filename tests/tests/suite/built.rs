@@ -1,10 +1,12 @@
 //! Reading tables that the testkit built, into the plain form of its model, and comparing the two.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use frazil_reader::{
-    At, ChangelogOperation, Event, Phase, ReadError, ReadOptions, RowsOptions, SnapshotInfo, read_changes, read_rows,
+    At, ChangeStream, ChangelogOperation, Event, Phase, ReadError, ReadOptions, RowsOptions, SnapshotInfo,
+    read_changes, read_rows,
 };
 use frazil_table::{SnapshotId, Table};
 use frazil_testkit::encode::rows_of;
@@ -17,6 +19,8 @@ pub struct Delivery {
     pub snapshot: Arc<SnapshotInfo>,
     /// Schema ids, if a change of schema was announced before the snapshot's rows.
     pub schema_change: Option<(i32, i32)>,
+    /// Names of the key before and after, if a change of the key was announced before the snapshot's rows.
+    pub key_change: Option<(Vec<String>, Vec<String>)>,
     /// Schema of the rows.
     pub schema: SchemaRef,
     pub changes: Vec<Change>,
@@ -43,51 +47,88 @@ fn kind(operation: ChangelogOperation) -> Kind {
 /// # Panics
 /// The stream breaks a rule that every stream keeps: schemas announced, updates whole, snapshots ended.
 pub async fn changes(table: &Table, options: ReadOptions) -> (Vec<Delivery>, Option<ReadError>) {
-    let mut deliveries = Vec::new();
     let mut stream = match read_changes(table, options).await {
         Ok(stream) => stream,
-        Err(error) => return (deliveries, Some(error)),
+        Err(error) => return (Vec::new(), Some(error)),
     };
-    let mut schema = stream.header().schema.clone();
-    let mut schema_id = stream.header().schema_id;
-    let mut schema_change = None;
-    let mut changes: Vec<Change> = Vec::new();
-    loop {
-        match stream.next().await {
-            Err(error) => return (deliveries, Some(error)),
-            Ok(None) => break,
-            Ok(Some(Event::SchemaChange { snapshot, from, to, schema: next })) => {
-                assert!(changes.is_empty(), "the schema changes amid a snapshot");
-                assert_eq!((from, to), (schema_id, snapshot.schema_id));
-                schema_change = Some((from, to));
-                schema_id = to;
-                schema = next;
+    let mut collector = Collector::new(&stream);
+    let error = collector.drain(&mut stream).await.err();
+    if error.is_none() {
+        assert!(collector.changes.is_empty(), "changes without the end of their snapshot");
+    }
+    (collector.deliveries, error)
+}
+
+/// Puts events together, snapshot by snapshot.
+pub struct Collector {
+    pub deliveries: Vec<Delivery>,
+    schema: SchemaRef,
+    schema_id: i32,
+    has_pairs: bool,
+    schema_change: Option<(i32, i32)>,
+    key_change: Option<(Vec<String>, Vec<String>)>,
+    changes: Vec<Change>,
+}
+
+impl Collector {
+    pub fn new(stream: &ChangeStream) -> Self {
+        let header = stream.header();
+        Self {
+            deliveries: Vec::new(),
+            schema: header.schema.clone(),
+            schema_id: header.schema_id,
+            has_pairs: header.exact_before,
+            schema_change: None,
+            key_change: None,
+            changes: Vec::new(),
+        }
+    }
+
+    /// Takes all that the stream has to give. After an error it can go on.
+    pub async fn drain(&mut self, stream: &mut ChangeStream) -> Result<(), ReadError> {
+        while let Some(event) = stream.next().await? {
+            self.push(event);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, event: Event) {
+        match event {
+            Event::SchemaChange { snapshot, from, to, schema: next } => {
+                assert!(self.changes.is_empty(), "the schema changes amid a snapshot");
+                assert_eq!((from, to), (self.schema_id, snapshot.schema_id));
+                self.schema_change = Some((from, to));
+                self.schema_id = to;
+                self.schema = next;
             }
-            Ok(Some(Event::Changes(batch))) => {
-                assert_eq!(batch.snapshot.schema_id, schema_id, "the schema was not announced");
-                assert_eq!(batch.rows.schema(), schema, "a batch has another schema than was announced");
+            Event::KeyChange { before, now, .. } => {
+                assert!(self.changes.is_empty(), "the key changes amid a snapshot");
+                self.key_change = Some((before, now));
+            }
+            Event::Changes(batch) => {
+                assert_eq!(batch.snapshot.schema_id, self.schema_id, "the schema was not announced");
+                assert_eq!(batch.rows.schema(), self.schema, "a batch has another schema than was announced");
                 assert_eq!(batch.rows.num_rows(), batch.operations.len());
                 let kinds: Vec<Kind> = batch.operations.iter().map(|operation| kind(*operation)).collect();
-                for (index, one) in kinds.iter().enumerate() {
+                for (index, one) in kinds.iter().enumerate().filter(|_| self.has_pairs) {
                     let before = index.checked_sub(1).map(|index| kinds[index]);
                     assert_eq!(*one == Kind::UpdateAfter, before == Some(Kind::UpdateBefore), "{kinds:?}");
                 }
                 assert_ne!(kinds.last(), Some(&Kind::UpdateBefore), "an update was cut between batches");
-                changes.extend(kinds.into_iter().zip(rows_of(&batch.rows)));
+                self.changes.extend(kinds.into_iter().zip(rows_of(&batch.rows)));
             }
-            Ok(Some(Event::SnapshotEnd { snapshot, snapshot_watermark_ms })) => {
-                deliveries.push(Delivery {
+            Event::SnapshotEnd { snapshot, snapshot_watermark_ms } => {
+                self.deliveries.push(Delivery {
                     snapshot,
-                    schema_change: schema_change.take(),
-                    schema: schema.clone(),
-                    changes: std::mem::take(&mut changes),
+                    schema_change: self.schema_change.take(),
+                    key_change: self.key_change.take(),
+                    schema: self.schema.clone(),
+                    changes: std::mem::take(&mut self.changes),
                     watermark_ms: snapshot_watermark_ms,
                 });
             }
         }
     }
-    assert!(changes.is_empty(), "changes without the end of their snapshot");
-    (deliveries, None)
 }
 
 /// All rows of one state.
@@ -173,4 +214,59 @@ pub fn check_fold(table: &TestTable, deliveries: &[Delivery]) -> Result<(), Stri
         }
     }
     Ok(())
+}
+
+/// P5: with unique keys, a sink that keeps the newest image of each key ends as the table, whether it is told of
+/// before images or not. `false` if keys are not unique, or there are none.
+pub fn check_keyed_fold(
+    table: &TestTable,
+    line: &[&Snapshot],
+    key: &Key,
+    deliveries: &[Delivery],
+) -> Result<bool, String> {
+    let Key::Columns(key_ids) = key else { return Ok(false) };
+    let history = table.history();
+    let keyed = |snapshot: &Snapshot| -> Option<BTreeMap<Row, Row>> {
+        let rows = history.rows(snapshot);
+        let n: usize = rows.values().sum();
+        let keyed: BTreeMap<Row, Row> =
+            rows.into_keys().map(|row| (key_of(table, snapshot, key_ids, &row), row)).collect();
+        (keyed.len() == n).then_some(keyed)
+    };
+    if line.iter().any(|snapshot| keyed(snapshot).is_none()) {
+        return Ok(false);
+    }
+    let mut sink: BTreeMap<Row, Row> = BTreeMap::new();
+    let mut before: Option<&Snapshot> = None;
+    for (delivery, snapshot) in deliveries.iter().zip(line) {
+        if let Some(before) = before {
+            let (from, to) = (history.schema_of(before), history.schema_of(snapshot));
+            for row in sink.values_mut() {
+                let state = multiset([row.clone()]);
+                *row = history.project_state(&state, from, to).into_keys().next().unwrap();
+            }
+        }
+        for (kind, row) in &delivery.changes {
+            match kind {
+                Kind::Insert | Kind::UpdateAfter => {
+                    sink.insert(key_of(table, snapshot, key_ids, row), row.clone());
+                }
+                Kind::Delete => {
+                    sink.remove(&key_of(table, snapshot, key_ids, row));
+                }
+                Kind::UpdateBefore => {}
+            }
+        }
+        if Some(&sink) != keyed(snapshot).as_ref() {
+            return Err(format!("P5: rows by key at {} are {sink:?}", snapshot.id));
+        }
+        before = Some(snapshot);
+    }
+    Ok(true)
+}
+
+/// The key of a row that is in the schema of a snapshot.
+pub fn key_of(table: &TestTable, snapshot: &Snapshot, key_ids: &[i32], row: &Row) -> Row {
+    let ids = table.history().schema_of(snapshot).ids();
+    key_ids.iter().map(|id| row[ids.iter().position(|column| column == id).unwrap()].clone()).collect()
 }

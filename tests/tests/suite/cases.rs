@@ -5,10 +5,12 @@ mod append;
 mod delete;
 mod equality;
 mod lineage;
+mod net;
 mod overwrite;
 mod replace;
 mod schema;
 mod upsert;
+mod upsert_mode;
 
 use frazil_reader::{ReadError, ReadOptions};
 use frazil_testkit::{Change, IntoRow, Kind, MAIN, Row, TestTable, Transform, Value};

@@ -8,6 +8,7 @@ mod find;
 mod fold;
 mod history;
 mod inline;
+mod modes;
 mod replace;
 mod rows;
 

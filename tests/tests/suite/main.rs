@@ -17,6 +17,7 @@ mod cases;
 mod catalogs;
 mod filters;
 mod fixtures;
+mod follow;
 mod properties;
 mod read;
 mod report;

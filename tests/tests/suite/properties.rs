@@ -4,6 +4,7 @@
 //! A failure prints its seed, and the shortest beginning of that history that fails.
 
 pub mod check;
+mod modes;
 pub mod run;
 
 use frazil_testkit::random::{Compaction, RandomTable, random_table};
@@ -31,6 +32,21 @@ fn random_histories_are_read_as_the_model_says() {
     if n >= N_HISTORIES {
         for kind in ["+I", "-U", "-D", "replace snapshots", "folds by key"] {
             assert!(totals.get(kind) > n / 10, "too few of `{kind}` to mean anything");
+        }
+    }
+}
+
+#[test]
+fn random_histories_in_the_other_modes_are_what_the_model_says() {
+    let (first, n) = histories(N_HISTORIES / 4);
+    let totals = run(first, n, |seed, n_steps, runtime| {
+        let random = random_table(seed, Compaction::Sound, n_steps);
+        logged(&random.log, || runtime.block_on(modes::check(&random, seed)))
+    });
+    totals.print("modes");
+    if n >= N_HISTORIES / 4 {
+        for what in ["upserts folded by key", "keyed deletes", "ranges summed up", "streams followed"] {
+            assert!(totals.get(what) > n / 10, "too few of `{what}` to mean anything");
         }
     }
 }

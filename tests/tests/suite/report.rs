@@ -23,6 +23,11 @@ impl Report {
         }
     }
 
+    /// One of the totals.
+    pub fn total(&self, what: &str) -> usize {
+        self.counts.iter().find(|(name, _)| *name == what).map_or(0, |(_, n)| *n)
+    }
+
     pub fn fail(&mut self, place: impl fmt::Display, what: impl fmt::Display) {
         self.failures.push(format!("{place}: {what}"));
     }
