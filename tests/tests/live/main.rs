@@ -10,5 +10,11 @@
 )]
 
 mod answers;
+#[path = "../suite/canonical.rs"]
+mod canonical;
+#[path = "../suite/read.rs"]
+#[expect(dead_code, reason = "shared with the other binary")]
+mod read;
 mod service;
 mod stores;
+mod tables;

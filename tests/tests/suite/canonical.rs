@@ -1,6 +1,7 @@
 //! From Arrow batches to canonical rows, by the schema of the table's metadata: no formatting code of the
 //! product takes part.
 
+#[path = "canonical/tests.rs"]
 mod tests;
 
 use arrow_array::cast::AsArray;
