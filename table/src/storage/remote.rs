@@ -124,7 +124,7 @@ impl Remote {
 }
 
 fn no_hdfs(path: &str) -> TableError {
-    let detail = "this build has no HDFS; build it with `--features hdfs`, or read a copy with a path map";
+    let detail = "HDFS is not supported; read a copy with a path map";
     TableError::unsupported(path, detail)
 }
 
