@@ -15,6 +15,7 @@ mod canonical;
 #[path = "../suite/read.rs"]
 #[expect(dead_code, reason = "shared with the other binary")]
 mod read;
+mod catalogs;
 mod service;
 mod stores;
 mod tables;
