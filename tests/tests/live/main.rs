@@ -12,10 +12,10 @@
 mod answers;
 #[path = "../suite/canonical.rs"]
 mod canonical;
+mod catalogs;
 #[path = "../suite/read.rs"]
 #[expect(dead_code, reason = "shared with the other binary")]
 mod read;
-mod catalogs;
 mod service;
 mod stores;
 mod tables;
