@@ -22,6 +22,7 @@ use crate::error::CliError;
 use crate::format::{self, Content, Form, KeyChange, SchemaChange, Sink};
 use crate::open::open_source;
 use crate::output::{Look, Output};
+use crate::settings::Settings;
 
 /// Time between two looks at a table that is followed, unless another is asked for.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,7 +40,11 @@ pub(crate) async fn run(args: &ReadArgs, global: &GlobalArgs) -> Result<(), CliE
     let Some(mode) = mode_of(args.mode) else { return rows(&table, args, global, format, filter).await };
     let options = options(args, global, format, mode, filter);
     if args.follow {
-        follow(source.as_ref(), table, args, options, format).await
+        let set = match args.poll_interval {
+            None => Settings::load(global)?.reader().monitor_interval,
+            given => given,
+        };
+        follow(source.as_ref(), table, args, options, format, set.unwrap_or(POLL_INTERVAL)).await
     } else {
         changes(&table, args, options, format).await
     }
@@ -134,10 +139,11 @@ async fn follow(
     args: &ReadArgs,
     options: ReadOptions,
     format: FormatArg,
+    interval: Duration,
 ) -> Result<(), CliError> {
     let mut stream = follow_changes(&table, options).await?;
     let mut sink = sink(args, format, &table, &stream.header().schema, Some(stream.header()))?;
-    let pace = follow::Pace { interval: args.poll_interval.unwrap_or(POLL_INTERVAL), has_markers: args.markers };
+    let pace = follow::Pace { interval, has_markers: args.markers };
     follow::follow(source, table, &mut stream, sink.as_mut(), &mut Limit(args.limit), pace).await?;
     sink.finish()
 }
