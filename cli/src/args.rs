@@ -113,6 +113,7 @@ pub(crate) enum Command {
     Demo,
     /// The settings in use
     #[command(subcommand)]
+    #[command(after_help = "Example:\n  frazil config check")]
     Config(ConfigCommand),
     /// Shell completions, to standard output
     #[command(after_help = "Example:\n  frazil completions bash > ~/.local/share/bash-completion/completions/frazil")]

@@ -57,8 +57,8 @@ fn global_options_stand_before_or_after_the_command() {
 
 #[rstest]
 #[case(&["read"], ErrorKind::MissingRequiredArgument)]
-#[case(&["read", "t", "--mode", "upsert"], ErrorKind::InvalidValue)]
-#[case(&["read", "t", "--mode", "net"], ErrorKind::InvalidValue)]
+#[case(&["read", "t", "--mode", "sideways"], ErrorKind::InvalidValue)]
+#[case(&["read", "t", "--format", "xml"], ErrorKind::InvalidValue)]
 #[case(&["read", "t", "--limit", "-1"], ErrorKind::UnknownArgument)]
 #[case(&["read", "t", "--limit", "x"], ErrorKind::ValueValidation)]
 #[case(&["read", "t", "--from", "x"], ErrorKind::ValueValidation)]
