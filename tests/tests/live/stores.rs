@@ -90,7 +90,7 @@ async fn a_table_copied_into_a_bucket_has_the_same_rows() {
         let here = rows(fixture.folder.to_str().unwrap(), &local).await;
 
         let root = format!("s3://{}", folder());
-        let relative = fixture.folder.strip_prefix(&new).unwrap().to_str().unwrap().to_owned();
+        let relative = fixture.folder.strip_prefix(new).unwrap().to_str().unwrap().to_owned();
         let copy = format!("{root}/{relative}");
         assert!(upload(&storage(), &fixture.folder, &copy).await > 3);
         let remote = storage().with_path_map(PathMap::parse(&[format!("{old}={root}")]).unwrap());
