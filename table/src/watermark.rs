@@ -1,6 +1,6 @@
 //! Table watermarks: the event time up to which a table's writers say that it is complete.
 //!
-//! What the marks mean is in `docs/watermark.md`. Finding them is a plain function over metadata ([`find`]);
+//! What the marks mean is in `docs/watermark.md`. Finding them is a plain function over metadata (`find`);
 //! only an estimate from column statistics reads manifests ([`column`]).
 
 mod column;
