@@ -3,7 +3,6 @@
 #[path = "../contract/stores.rs"]
 mod contract;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
@@ -13,7 +12,7 @@ use frazil_table::catalog::{TableLocator, load_table};
 use frazil_table::storage::{PathMap, Storage};
 
 use self::contract::Subject;
-use crate::service::service;
+use crate::service::s3_storage as storage;
 
 crate::store_contract! {
     s3 => super::s3(),
@@ -21,19 +20,6 @@ crate::store_contract! {
 
 /// The bucket that the services are started with.
 const BUCKET: &str = "warehouse";
-
-fn storage() -> Storage {
-    let endpoint = service("FRAZIL_TEST_S3_ENDPOINT");
-    let properties: BTreeMap<String, String> = [
-        ("s3.endpoint", endpoint.as_str()),
-        ("s3.region", "us-east-1"),
-        ("s3.access-key-id", "test"),
-        ("s3.secret-access-key", "test"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
-    Storage::local().with_properties(properties)
-}
 
 /// A folder that no other test has.
 fn folder() -> String {

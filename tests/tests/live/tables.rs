@@ -1,6 +1,5 @@
 //! Tables of the fixtures in the bucket that their paths name, read from there.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,27 +7,12 @@ use frazil_fixtures::{FixtureTable, table};
 use frazil_reader::{At, ReadOptions, RowsOptions};
 use frazil_table::SnapshotId;
 use frazil_table::catalog::{TableLocator, load_table};
-use frazil_table::storage::Storage;
 
 use crate::read;
-use crate::service::service;
+use crate::service::s3_storage as storage;
 
 /// The bucket that the tables' paths name; `scripts/services/up` makes it.
 const BUCKET: &str = "frazil-lake";
-
-/// No path map: everything comes from the store.
-fn storage() -> Storage {
-    let endpoint = service("FRAZIL_TEST_S3_ENDPOINT");
-    let properties: BTreeMap<String, String> = [
-        ("s3.endpoint", endpoint.as_str()),
-        ("s3.region", "us-east-1"),
-        ("s3.access-key-id", "test"),
-        ("s3.secret-access-key", "test"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
-    Storage::local().with_properties(properties)
-}
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
