@@ -144,3 +144,37 @@ impl FileEntry {
         self.content == FileContent::PositionDeletes && self.format == FileFormat::Puffin
     }
 }
+
+/// A file that was written and is to be committed: what a manifest will say of it, but for the numbers that only the
+/// commit gives. Source: Iceberg spec, "Manifests", `data_file`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// What the file holds.
+    pub content: FileContent,
+    /// Path, as readers will get it.
+    pub path: Arc<str>,
+    /// How it is encoded.
+    pub format: FileFormat,
+    /// Partition spec that it was written under.
+    pub spec_id: SpecId,
+    /// Its partition.
+    pub partition: PartitionTuple,
+    /// Rows, or deleted positions of a deletion vector.
+    pub record_count: u64,
+    /// Size of the whole file.
+    pub file_size_bytes: u64,
+    /// Column statistics.
+    pub metrics: Arc<ColumnMetrics>,
+    /// Compressed size of each column, in bytes.
+    pub column_sizes: HashMap<FieldId, u64>,
+    /// Offsets at which a reader may split the file (row groups), ascending; may be empty.
+    pub split_offsets: Vec<u64>,
+    /// Columns that an equality delete compares; empty for other files.
+    pub equality_ids: Vec<FieldId>,
+    /// Order that the rows are in; `None` for none that is known, and for position deletes.
+    pub sort_order_id: Option<i32>,
+    /// The one data file that all deletes of this file belong to.
+    pub referenced_data_file: Option<Arc<str>>,
+    /// Offset and length of a deletion vector inside its puffin file.
+    pub content_range: Option<(u64, u64)>,
+}

@@ -10,6 +10,7 @@ mod bounds;
 pub mod catalog;
 pub mod changes;
 mod clock;
+pub mod commit;
 pub mod deletes;
 mod error;
 pub mod file;

@@ -1,0 +1,1 @@
+//! Who may commit to a table now.

@@ -1,0 +1,4 @@
+//! Changes to tables: the only place that writes metadata and moves a table's pointer.
+
+pub mod target;
+pub mod update;
