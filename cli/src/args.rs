@@ -156,6 +156,9 @@ pub(crate) struct ReadArgs {
     /// Time between two looks at the table with --follow, such as 500ms or 5s [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) poll_interval: Option<Duration>,
+    /// Give up when nothing has worked for this long, with --follow, such as 30s or 2h [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) retry_timeout: Option<Duration>,
     /// First snapshot of the changes [default: earliest, with --follow full]
     ///
     /// earliest, latest (only changes after the head), full (all rows at the end), snapshot:ID (inclusive),

@@ -82,6 +82,18 @@ impl Output {
         Ok(Self { name, writer: Writer::Direct(BufWriter::with_capacity(BUFFER_BYTES, file)) })
     }
 
+    /// Whoever is on the other end of it, to be asked after while nothing is written.
+    ///
+    /// # Errors
+    /// [`CliError::Output`] if the system has no room for it.
+    pub(crate) fn downstream(&self) -> Result<Downstream, CliError> {
+        match &self.writer {
+            Writer::Stdout(writer) => Downstream::of(writer.get_ref()),
+            Writer::Unfinished { file, .. } | Writer::Direct(file) => Downstream::of(file.get_ref()),
+        }
+        .map_err(|source| CliError::output(&self.name, source))
+    }
+
     /// Its name in messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -108,6 +120,46 @@ impl Output {
             }
         });
         outcome.map_err(|source| CliError::output(&self.name, source))
+    }
+}
+
+/// The other end of an output, which may go away.
+#[derive(Debug)]
+pub(crate) struct Downstream {
+    /// A copy, since the output itself belongs to who writes it.
+    #[cfg(unix)]
+    output: std::os::fd::OwnedFd,
+}
+
+#[cfg(unix)]
+impl Downstream {
+    fn of(output: &impl std::os::fd::AsFd) -> io::Result<Self> {
+        Ok(Self { output: output.as_fd().try_clone_to_owned()? })
+    }
+
+    /// Nobody will read what is written from now on: a pipe or socket whose other end was closed, or a terminal that
+    /// hung up. A file is never gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let mut polled = [PollFd::new(&self.output, PollFlags::empty())];
+        let at_once = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        // Where the question fails, the next write finds out.
+        matches!(poll(&mut polled, Some(&at_once)), Ok(1..))
+            && polled.iter().any(|one| one.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+    }
+}
+
+#[cfg(not(unix))]
+impl Downstream {
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    fn of<T>(_output: &T) -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Only the next write finds out.
+    #[expect(clippy::unused_self, reason = "elsewhere it is asked")]
+    pub(crate) fn is_gone(&self) -> bool {
+        false
     }
 }
 
@@ -221,6 +273,20 @@ mod tests {
         output.put(b"x").unwrap();
         output.finish().unwrap();
         assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_gone_once_its_reader_is_and_a_file_never() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let downstream = Downstream::of(&writer).unwrap();
+        assert!(!downstream.is_gone());
+        drop(reader);
+        assert!(downstream.is_gone());
+        let folder = tempfile::tempdir().unwrap();
+        let output = Output::growing_file(&folder.path().join("out")).unwrap();
+        assert!(!output.downstream().unwrap().is_gone());
+        assert!(!Output::file(Path::new("/dev/null")).unwrap().downstream().unwrap().is_gone());
     }
 
     #[cfg(unix)]

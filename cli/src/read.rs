@@ -27,6 +27,10 @@ use crate::settings::Settings;
 /// Time between two looks at a table that is followed, unless another is asked for.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a table that is followed may fail without a success, unless another time is asked for: long enough for
+/// the restart of a catalog or a store, and short enough that whoever watches the command learns of it.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// Runs the command.
 ///
 /// # Errors
@@ -142,9 +146,12 @@ async fn follow(
     interval: Duration,
 ) -> Result<(), CliError> {
     let mut stream = follow_changes(&table, options).await?;
-    let mut sink = sink(args, format, &table, &stream.header().schema, Some(stream.header()))?;
-    let pace = follow::Pace { interval, has_markers: args.markers };
-    follow::follow(source, table, &mut stream, sink.as_mut(), &mut Limit(args.limit), pace).await?;
+    let output = output(args)?;
+    let downstream = output.downstream()?;
+    let mut sink = sink_of(output, args, format, &table, &stream.header().schema, Some(stream.header()))?;
+    let retry_timeout = args.retry_timeout.unwrap_or(RETRY_TIMEOUT);
+    let pace = follow::Pace { interval, retry_timeout, has_markers: args.markers };
+    follow::follow(source, table, &mut stream, sink.as_mut(), &downstream, &mut Limit(args.limit), pace).await?;
     sink.finish()
 }
 
@@ -212,12 +219,26 @@ fn sink(
     schema: &SchemaRef,
     header: Option<&StreamHeader>,
 ) -> Result<Box<dyn Sink>, CliError> {
-    let output = match args.output.as_deref() {
-        None => Output::stdout(),
+    sink_of(output(args)?, args, format, table, schema, header)
+}
+
+fn output(args: &ReadArgs) -> Result<Output, CliError> {
+    match args.output.as_deref() {
+        None => Ok(Output::stdout()),
         // There is no end at which the file could appear.
-        Some(path) if args.follow => Output::growing_file(path)?,
-        Some(path) => Output::file(path)?,
-    };
+        Some(path) if args.follow => Output::growing_file(path),
+        Some(path) => Output::file(path),
+    }
+}
+
+fn sink_of(
+    output: Output,
+    args: &ReadArgs,
+    format: FormatArg,
+    table: &Table,
+    schema: &SchemaRef,
+    header: Option<&StreamHeader>,
+) -> Result<Box<dyn Sink>, CliError> {
     let look = if is_stdout(args.output.as_deref()) { Look::of_stdout() } else { Look::default() };
     let content = if header.is_some() { Content::Changes } else { Content::Rows };
     let form = Form {
@@ -282,6 +303,8 @@ mod tests {
     #[case(&["--markers", "--format", "debezium-json"], "--markers")]
     #[case(&["--mode", "rows", "--style", "delta"], "--style")]
     #[case(&["--mode", "rows", "--format", "debezium-json"], "--from full")]
+    #[case(&["--mode", "rows", "--retry-timeout", "1m"], "--retry-timeout")]
+    #[case(&["--retry-timeout", "1m"], "--retry-timeout")]
     #[case(&["--style", "delta", "--format", "table"], "--style")]
     #[case(&["--style", "rowkind", "--format", "debezium-json"], "--style")]
     #[case(&["--longs", "string", "--format", "arrow"], "--longs")]

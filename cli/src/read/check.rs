@@ -27,6 +27,7 @@ fn check_rows(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
     let of_changes = [
         ("--follow", args.follow),
         ("--poll-interval", args.poll_interval.is_some()),
+        ("--retry-timeout", args.retry_timeout.is_some()),
         ("--from", args.from.is_some()),
         ("--to", args.to.is_some()),
         ("--key", args.key.is_some()),
@@ -101,6 +102,9 @@ fn check_changes(args: &ReadArgs) -> Result<(), CliError> {
 
 fn check_follow(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
     if !args.follow {
+        if args.retry_timeout.is_some() {
+            return usage("option `--retry-timeout` is for --follow; leave it out, or pass both");
+        }
         return match args.poll_interval {
             Some(_) => usage("option `--poll-interval` is for --follow; leave it out, or pass both"),
             None => Ok(()),

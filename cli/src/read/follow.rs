@@ -1,7 +1,8 @@
 //! Following a table as it grows: delivers what there is, waits, and asks for more; what fails for the moment is tried
-//! again. The stream itself goes on with the very next row, so that none is lost or repeated.
+//! again, for a limited time. The stream itself goes on with the very next row, so that none is lost or repeated.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use frazil_reader::ChangeStream;
 use frazil_table::catalog::TableSource;
@@ -11,18 +12,27 @@ use tracing::{info, warn};
 use super::{Limit, deliver};
 use crate::error::CliError;
 use crate::format::Sink;
+use crate::output::Downstream;
 
 /// Longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// Between two looks at whether the output is still read.
+const DOWNSTREAM_INTERVAL: Duration = Duration::from_millis(250);
+
 /// Tries to load the table that may fail for a reason which is not the store's: a writer may be half-way.
 const N_LOADS_MAX: u32 = 3;
+
+/// Causes of one outage that are told at most: some messages are never twice the same.
+const N_CAUSES_MAX: usize = 20;
 
 /// How a table is followed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     /// Time between two looks.
     pub(super) interval: Duration,
+    /// How long everything may fail.
+    pub(super) retry_timeout: Duration,
     /// Also what is no row is told.
     pub(super) has_markers: bool,
 }
@@ -30,35 +40,36 @@ pub(super) struct Pace {
 /// Delivers what the table has and what comes, until the end that was asked for or an error that stays.
 ///
 /// # Errors
-/// What reading and writing give; failures of catalog and store that may pass are waited for.
+/// What reading and writing give; failures of catalog and store that may pass only when they have lasted for the
+/// retry timeout. [`CliError::ClosedPipe`] once nobody reads the output, also while there is nothing to write.
 pub(super) async fn follow(
     source: &dyn TableSource,
     mut table: Table,
     stream: &mut ChangeStream,
     sink: &mut dyn Sink,
+    downstream: &Downstream,
     limit: &mut Limit,
     pace: Pace,
 ) -> Result<(), CliError> {
-    let Pace { interval, has_markers } = pace;
-    let mut outage = Outage::default();
+    let mut outage = Outage::new(pace);
     while !limit.is_reached() {
         match stream.next().await {
             Ok(Some(event)) => {
                 outage.end(&table);
-                deliver(event, sink, limit, has_markers)?;
+                deliver(event, sink, limit, pace.has_markers)?;
             }
             Ok(None) if stream.is_finished() => break,
             Ok(None) => {
-                pause(interval).await;
+                pause(pace.interval, downstream).await?;
                 match look(source, &table, stream).await {
                     Ok(newer) => {
                         outage.end(&table);
                         table = newer.unwrap_or(table);
                     }
-                    Err(error) => outage.wait(error, &table, N_LOADS_MAX, interval).await?,
+                    Err(error) => outage.wait(error, &table, N_LOADS_MAX, downstream).await?,
                 }
             }
-            Err(error) => outage.wait(error.into(), &table, 0, interval).await?,
+            Err(error) => outage.wait(error.into(), &table, 0, downstream).await?,
         }
     }
     Ok(())
@@ -71,39 +82,88 @@ async fn look(source: &dyn TableSource, table: &Table, stream: &mut ChangeStream
     Ok(Some(newer))
 }
 
+/// Lets time pass, and ends with [`CliError::ClosedPipe`] if the reader of the output goes away.
 #[expect(clippy::disallowed_methods, reason = "nobody tells of a commit: time has to pass between two looks")]
-async fn pause(duration: Duration) {
-    tokio::time::sleep(duration).await;
+async fn pause(duration: Duration, downstream: &Downstream) -> Result<(), CliError> {
+    let mut left = duration;
+    loop {
+        if downstream.is_gone() {
+            return Err(CliError::ClosedPipe);
+        }
+        if left.is_zero() {
+            return Ok(());
+        }
+        let part = left.min(DOWNSTREAM_INTERVAL);
+        tokio::time::sleep(part).await;
+        left -= part;
+    }
 }
 
 /// Failures since the last success.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Outage {
+    pace: Pace,
     n_failures: u32,
+    begin: Option<Instant>,
+    /// Causes that were told.
+    told: HashSet<String>,
+}
+
+/// What follows a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GiveUp,
+    TryAgain(Duration),
 }
 
 impl Outage {
+    fn new(pace: Pace) -> Self {
+        Self { pace, n_failures: 0, begin: None, told: HashSet::new() }
+    }
+
     /// Waits before the next try; `n_tries` says how often what does not look like passing is tried all the same.
-    async fn wait(&mut self, error: CliError, table: &Table, n_tries: u32, interval: Duration) -> Result<(), CliError> {
-        self.n_failures += 1;
-        if !may_pass(&error, self.n_failures, n_tries) {
-            return Err(error);
-        }
-        if self.n_failures == 1 {
+    #[expect(clippy::disallowed_methods, reason = "how long an outage has lasted is measured here and nowhere else")]
+    async fn wait(
+        &mut self,
+        error: CliError,
+        table: &Table,
+        n_tries: u32,
+        downstream: &Downstream,
+    ) -> Result<(), CliError> {
+        let elapsed = self.begin.get_or_insert_with(Instant::now).elapsed();
+        let Next::TryAgain(time) = self.next(&error, n_tries, elapsed) else { return Err(error) };
+        if self.is_news(&error) {
+            let retry_timeout = self.pace.retry_timeout;
             warn!(
                 table = table.name(),
                 error = error.message(),
-                "following the table failed; trying again until it works"
+                ?retry_timeout,
+                "following the table failed; trying again"
             );
         }
-        pause(pause_after(self.n_failures, interval)).await;
-        Ok(())
+        pause(time, downstream).await
+    }
+
+    /// `elapsed` is the time since the first failure. A last try is made at the very end.
+    fn next(&mut self, error: &CliError, n_tries: u32, elapsed: Duration) -> Next {
+        self.n_failures = self.n_failures.saturating_add(1);
+        match self.pace.retry_timeout.checked_sub(elapsed) {
+            Some(left) if !left.is_zero() && may_pass(error, self.n_failures, n_tries) => {
+                Next::TryAgain(pause_after(self.n_failures, self.pace.interval).min(left))
+            }
+            _ => Next::GiveUp,
+        }
+    }
+
+    /// Whether this cause was not yet seen in this outage.
+    fn is_news(&mut self, error: &CliError) -> bool {
+        self.told.len() < N_CAUSES_MAX && self.told.insert(error.message())
     }
 
     fn end(&mut self, table: &Table) {
         if self.n_failures > 0 {
             info!(table = table.name(), n_failures = self.n_failures, "following the table works again");
-            self.n_failures = 0;
+            *self = Self::new(self.pace);
         }
     }
 }
@@ -142,10 +202,41 @@ mod tests {
         assert_eq!(pause_after(5, minute), minute);
     }
 
+    fn outage() -> Outage {
+        let second = Duration::from_secs(1);
+        Outage::new(Pace { interval: second, retry_timeout: 100 * second, has_markers: false })
+    }
+
+    fn down(cause: &str) -> CliError {
+        TableError::Storage { path: "s3://b/x".to_owned(), source: cause.into() }.into()
+    }
+
+    #[test]
+    fn an_outage_has_an_end_and_a_last_try_right_before_it() {
+        let mut outage = outage();
+        let mut elapsed = Duration::ZERO;
+        let mut pauses = Vec::new();
+        while let Next::TryAgain(pause) = outage.next(&down("down"), 0, elapsed) {
+            elapsed += pause;
+            pauses.push(pause.as_secs());
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 9]);
+        assert_eq!(elapsed, outage.pace.retry_timeout);
+    }
+
+    #[test]
+    fn each_cause_is_told_once_and_not_without_end() {
+        let mut outage = outage();
+        assert!(outage.is_news(&down("refused")));
+        assert!(!outage.is_news(&down("refused")));
+        assert!(outage.is_news(&down("too slow")));
+        let n_told = (0..100).filter(|n| outage.is_news(&down(&format!("request {n}")))).count();
+        assert_eq!(n_told, N_CAUSES_MAX - 2);
+    }
+
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        let down: CliError = TableError::Storage { path: "s3://b/x".to_owned(), source: "down".into() }.into();
-        assert!(may_pass(&down, 1, 0) && may_pass(&down, 1000, 0));
+        assert!(may_pass(&down("down"), 1, 0) && may_pass(&down("down"), 1000, 0));
         let half: CliError = TableError::Corrupt { path: "v3.json".to_owned(), detail: "ends early".to_owned() }.into();
         assert!(may_pass(&half, 2, N_LOADS_MAX) && !may_pass(&half, 3, N_LOADS_MAX) && !may_pass(&half, 1, 0));
         let id = SnapshotId::new(1);

@@ -54,10 +54,13 @@ impl Growing {
         let (old, new) = FixtureTable::path_map();
         let folder = self.folder.path().display().to_string();
         let map = format!("{old}={}", new.display());
-        let always = ["read", &folder, "--path-map", &map, "--follow", "--poll-interval", "20ms"];
+        let mut always = vec!["read", &folder, "--path-map", &map, "--follow"];
+        if !args.contains(&"--poll-interval") {
+            always.extend(["--poll-interval", "20ms"]);
+        }
         let mut child =
             frazil(&[&always, args].concat()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let lines = child.stdout.take().map(BufReader::new);
         Followed { child, lines, seen: String::new() }
     }
 }
@@ -65,7 +68,8 @@ impl Growing {
 /// A running command and what it has written so far.
 struct Followed {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    /// `None` once nobody reads any more.
+    lines: Option<BufReader<ChildStdout>>,
     seen: String,
 }
 
@@ -74,7 +78,7 @@ impl Followed {
     fn until_end_of(&mut self, snapshot_id: i64) {
         loop {
             let mut line = String::new();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended: {}", self.errors());
+            assert!(self.lines.as_mut().unwrap().read_line(&mut line).unwrap() > 0, "it ended: {}", self.errors());
             self.seen.push_str(&line);
             let line: Value = serde_json::from_str(&line).unwrap();
             if line["_marker"] == "snapshot_end" && line["_commit_snapshot_id"] == snapshot_id {
@@ -91,7 +95,7 @@ impl Followed {
 
     /// Waits for the command to end; its exit code and what it wrote to standard error.
     fn end(&mut self) -> (Option<i32>, String) {
-        self.lines.read_to_string(&mut self.seen).unwrap();
+        self.lines.as_mut().unwrap().read_to_string(&mut self.seen).unwrap();
         (self.child.wait().unwrap().code(), self.errors())
     }
 }
@@ -143,6 +147,44 @@ fn a_limit_ends_it() {
     let mut followed = growing.follow(&["--limit", "5"]);
     assert_eq!(followed.end(), (Some(0), String::new()));
     assert_eq!(followed.seen.lines().count(), 5);
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_quietly_when_its_reader_is_gone_although_nothing_is_written() {
+    let mut growing = Growing::new("upsert_v2");
+    growing.grow_to(1);
+    let mut followed = growing.follow(&["--markers", "--poll-interval", "1h"]);
+    followed.until_end_of(growing.snapshot(1));
+    // What `head` does once it has its lines.
+    followed.lines = None;
+    assert_eq!(followed.child.wait().unwrap().code(), Some(0));
+    assert_eq!(followed.errors(), "");
+}
+
+#[test]
+fn a_store_that_stays_away_is_told_once_and_ends_it_after_the_retry_timeout() {
+    let mut growing = Growing::new("upsert_v2");
+    growing.grow_to(1);
+    // Nobody listens on this port.
+    let store = ["s3.endpoint=http://127.0.0.1:9", "s3.region=r", "s3.access-key-id=a", "s3.secret-access-key=b"];
+    let mut args = vec!["--markers", "--retry-timeout", "300ms", "--property", "storage.max-retries=0"];
+    args.extend(store.iter().flat_map(|property| ["--property", property]));
+    let mut followed = growing.follow(&args);
+    followed.until_end_of(growing.snapshot(1));
+    let id = growing.snapshot(2);
+    growing.commit(|metadata| {
+        metadata["current-snapshot-id"] = id.into();
+        metadata["refs"]["main"]["snapshot-id"] = id.into();
+        let snapshots = metadata["snapshots"].as_array_mut().unwrap();
+        let snapshot = snapshots.iter_mut().find(|snapshot| snapshot["snapshot-id"] == id).unwrap();
+        snapshot["manifest-list"] = "s3://bucket/list.avro".into();
+    });
+    let (code, errors) = followed.end();
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!((code, lines.len()), (Some(1), 2), "{errors}");
+    assert!(lines[0].contains("WARN following the table failed; trying again"), "{errors}");
+    assert!(lines[1].starts_with("error: storage unavailable, path=`s3://bucket/list.avro`"), "{errors}");
 }
 
 #[cfg(unix)]
