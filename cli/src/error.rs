@@ -204,7 +204,10 @@ fn read_remedy(error: &ReadError) -> Option<String> {
                  or go on with --on-key-change continue, or name a key for all snapshots with --key"
             ));
         }
-        ReadError::NonAppend { .. } => "read with --mode changelog",
+        ReadError::NonAppend { .. } => {
+            "read with --mode changelog, or pass --on-non-append added-only to get the rows of the files that it added, \
+             or skip to go on without them"
+        }
         ReadError::Spill(_) => "free space in the temporary folder, or set TMPDIR to another one",
         _ => return None,
     };
@@ -326,6 +329,46 @@ mod tests {
             head: SnapshotId::new(9),
         };
         assert!(CliError::from(broken).line().ends_with("with --from after:3, or with --from full"));
+    }
+
+    #[test]
+    fn a_remedy_names_options_and_values_that_exist() {
+        use clap::CommandFactory;
+        let id = SnapshotId::new(7);
+        let text = String::new;
+        let of_read = [
+            ReadError::ReplaceMismatch { snapshot_id: id, n_added: 1, n_removed: 0 },
+            ReadError::DuplicateKey { snapshot_id: id, key: text() },
+            ReadError::KeyChanged { snapshot_id: id, before: text(), now: text() },
+            ReadError::NonAppend { snapshot_id: id, operation: text() },
+        ];
+        let of_table = [
+            TableError::TableNotFound { table: text(), detail: text() },
+            TableError::FileMissing { path: text() },
+            TableError::SnapshotExpired { consumed: id, oldest: id },
+            TableError::LineageBroken { consumed: id, common_ancestor: Some(id), head: id },
+            TableError::LineageBroken { consumed: id, common_ancestor: None, head: id },
+            TableError::WatermarkUnknown { detail: text() },
+            TableError::MemoryLimit { needed_bytes: 2, limit_bytes: 1, detail: text() },
+        ];
+        let mut command = crate::args::Cli::command();
+        command.build();
+        let errors = of_read.map(CliError::from).into_iter().chain(of_table.map(CliError::from));
+        for remedy in errors.map(|error| error.remedy().unwrap()) {
+            let words: Vec<&str> = remedy.split([' ', ',', ';']).filter(|word| !word.is_empty()).collect();
+            let mut n_options = 0;
+            for (index, word) in words.iter().enumerate() {
+                let Some(name) = word.strip_prefix("--") else { continue };
+                n_options += 1;
+                let options = command.get_subcommands().flat_map(clap::Command::get_arguments);
+                let options: Vec<_> = options.filter(|option| option.get_long() == Some(name)).collect();
+                assert!(!options.is_empty(), "--{name}: {remedy}");
+                let mut choices = options.iter().flat_map(|option| option.get_possible_values()).peekable();
+                let value = words.get(index + 1).copied().unwrap_or_default();
+                assert!(choices.peek().is_none() || choices.any(|choice| choice.matches(value, false)), "{remedy}");
+            }
+            assert!(n_options > 0, "{remedy}");
+        }
     }
 
     #[test]

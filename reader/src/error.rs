@@ -40,7 +40,8 @@ pub enum ReadError {
         /// Key columns of the snapshot's schema.
         now: String,
     },
-    /// In `append` mode, a snapshot did more than add rows. Read in `changelog` mode.
+    /// In `append` mode, a snapshot did more than add rows. Read in `changelog` mode, or let `on-non-append` say what
+    /// becomes of such snapshots.
     #[error("snapshot is no append, snapshot=`{snapshot_id}`, operation=`{operation}`")]
     NonAppend {
         /// The snapshot.
