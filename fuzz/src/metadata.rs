@@ -19,8 +19,8 @@ pub(crate) fn run(data: &[u8]) {
 }
 
 fn use_metadata(data: &[u8]) -> Result<()> {
-    let (metadata, foreign_types) = parse_metadata(data, PATH)?;
-    let table = Table::new("fuzz", metadata, PATH, Storage::local(), foreign_types)?;
+    let (metadata, foreign) = parse_metadata(data, PATH)?;
+    let table = Table::new("fuzz", metadata, PATH, Storage::local(), foreign)?;
     let metadata = table.metadata();
     let of_heads = metadata.snapshots().take(HEADS_MAX).map(|head| Lineage::of_head(metadata, PATH, head));
     for lineage in of_heads.chain([Lineage::of_branch(metadata, PATH, frazil_table::MAIN_BRANCH)]) {

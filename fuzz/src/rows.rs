@@ -128,7 +128,7 @@ async fn record_count(table: &Table, entry: &FileEntry) -> Result<u64> {
     let refused = match FileReader::open(table, &lie).await {
         // An Avro file is counted at its end.
         Ok(reader) if lie.format == FileFormat::Avro => {
-            let nothing = Projection::new(&[], table.foreign_types())?;
+            let nothing = Projection::new(&[], table.foreign_fields())?;
             n_rows(&reader, &nothing, RowSelect::default()).await.map(drop)
         }
         outcome => outcome.map(drop),

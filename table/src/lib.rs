@@ -28,7 +28,7 @@ pub mod watermark;
 pub use clock::{Clock, SystemClock};
 pub use error::{Advice, TableError};
 pub use ids::{DataSequenceNumber, FieldId, SnapshotId, SpecId};
-pub use metadata::parse_metadata;
+pub use metadata::{ForeignFields, parse_metadata};
 pub use pool::{is_on_pool, on_pool};
 pub use table::Table;
 

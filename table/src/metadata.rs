@@ -9,7 +9,6 @@ mod foreign;
 mod repair;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,7 +17,8 @@ use iceberg::spec::{SnapshotReference, TableMetadata};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::ids::FieldId;
+pub use self::foreign::ForeignFields;
+
 use crate::storage::Storage;
 use crate::table::Table;
 use crate::{Result, TableError, on_pool};
@@ -44,27 +44,27 @@ pub(crate) async fn load_unmapped(
 ) -> Result<Table> {
     let bytes = file_storage.read(location).await?;
     let path = location.to_owned();
-    let (metadata, foreign_types) = on_pool(move || parse_metadata(&bytes, &path)).await??;
-    Table::new(name, metadata, location, storage.clone(), foreign_types)
+    let (metadata, foreign) = on_pool(move || parse_metadata(&bytes, &path)).await??;
+    Table::new(name, metadata, location, storage.clone(), foreign)
 }
 
 /// The table whose metadata is `json`, as a catalog sends it; `location` and `name` are as in [`load`].
 pub(crate) async fn from_json(json: Value, location: &str, name: &str, storage: Storage) -> Result<Table> {
     let path = location.to_owned();
-    let (metadata, foreign_types) = on_pool(move || guarded(&path, || parse_json(json, &path))).await??;
-    Table::new(name, metadata, location, storage, foreign_types)
+    let (metadata, foreign) = on_pool(move || guarded(&path, || parse_json(json, &path))).await??;
+    Table::new(name, metadata, location, storage, foreign)
 }
 
 /// Reads a metadata file of any format version, plain or gzip whatever its name. `location` is for messages.
 ///
-/// Columns of a type that the metadata library has no name for (`unknown`, `variant`, `geometry(..)`,
-/// `geography(..)`) stand as `boolean`, and are returned by field id with their type.
+/// What the metadata library has no place for is returned beside it: columns of a type that it has no name for
+/// (`unknown`, `variant`, `geometry(..)`, `geography(..)`) stand as `boolean`.
 ///
 /// # Errors
 /// [`TableError::Corrupt`] if the bytes are no table metadata or contradict themselves;
 /// [`TableError::Unsupported`] for a later format version, encrypted tables, and what cannot be read without
 /// a guess; [`TableError::MemoryLimit`] if it decompresses to more than a gigabyte.
-pub fn parse_metadata(bytes: &[u8], location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
+pub fn parse_metadata(bytes: &[u8], location: &str) -> Result<(TableMetadata, ForeignFields)> {
     guarded(location, || parse(bytes, location))
 }
 
@@ -75,7 +75,7 @@ fn guarded<T>(location: &str, parse: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-fn parse(bytes: &[u8], location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
+fn parse(bytes: &[u8], location: &str) -> Result<(TableMetadata, ForeignFields)> {
     let json = decompress(bytes, location)?;
     // The parser's limit of 128 nested values holds for all that follows: nothing recurses deeper.
     let value: Value = serde_json::from_slice(&json)
@@ -83,7 +83,7 @@ fn parse(bytes: &[u8], location: &str) -> Result<(TableMetadata, BTreeMap<FieldI
     parse_json(value, location)
 }
 
-fn parse_json(value: Value, location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
+fn parse_json(value: Value, location: &str) -> Result<(TableMetadata, ForeignFields)> {
     let Value::Object(mut root) = value else {
         return Err(TableError::corrupt(location, "the metadata is no JSON object"));
     };
@@ -94,8 +94,8 @@ fn parse_json(value: Value, location: &str) -> Result<(TableMetadata, BTreeMap<F
     let metadata = TableMetadata::deserialize(&root)
         .map_err(|error| TableError::corrupt(location, diagnose::explain(&root, version, &error.to_string())))?;
     let metadata = if version == 1 { with_refs(metadata, &root, location)? } else { metadata };
-    foreign.check_defaults(&metadata).map_err(|refused| refused.at(location))?;
-    Ok((metadata, foreign.types))
+    let foreign = foreign.resolve(&metadata).map_err(|refused| refused.at(location))?;
+    Ok((metadata, foreign))
 }
 
 /// What of the metadata is not supported; the file is added by [`Refused::at`].

@@ -8,6 +8,7 @@ use iceberg::spec::{NameMapping, PrimitiveType, SchemaRef, SnapshotRef, TableMet
 use crate::file::{FileEntry, FileFormat};
 use crate::ids::{FieldId, SpecId};
 use crate::manifest::ManifestCache;
+use crate::metadata::ForeignFields;
 use crate::storage::{AheadLimits, ReadAhead, Storage};
 use crate::{Result, TableError};
 
@@ -30,7 +31,7 @@ struct Inner {
     metadata_location: String,
     storage: Storage,
     name_mapping: Option<NameMapping>,
-    foreign_types: BTreeMap<FieldId, String>,
+    foreign: ForeignFields,
     manifest_cache: Arc<ManifestCache>,
 }
 
@@ -53,8 +54,7 @@ impl Table {
         self.storage().read_ahead(files.map(|file| (file.path.clone(), file.file_size_bytes)))
     }
 
-    /// `name` is for messages. `foreign_types` are the columns whose type the metadata library cannot
-    /// express (`unknown`, `variant`, `geometry`, …), by field id: they stand in `metadata` as `boolean`.
+    /// `name` is for messages. `foreign` is what the schemas of `metadata` say beyond it.
     ///
     /// # Errors
     /// [`TableError::Corrupt`] if the name mapping property is no valid mapping.
@@ -63,7 +63,7 @@ impl Table {
         metadata: TableMetadata,
         metadata_location: impl Into<String>,
         storage: Storage,
-        foreign_types: BTreeMap<FieldId, String>,
+        foreign: ForeignFields,
     ) -> Result<Self> {
         let metadata_location = metadata_location.into();
         let name_mapping = match metadata.properties().get(NAME_MAPPING_PROPERTY) {
@@ -79,7 +79,7 @@ impl Table {
                 metadata_location,
                 storage,
                 name_mapping,
-                foreign_types,
+                foreign,
                 manifest_cache: Arc::new(ManifestCache::new(MANIFEST_CACHE_BYTES)),
             }),
         })
@@ -112,7 +112,12 @@ impl Table {
 
     /// Columns whose type the metadata library cannot express, with that type (`unknown`, `variant`, …).
     pub fn foreign_types(&self) -> &BTreeMap<FieldId, String> {
-        &self.inner.foreign_types
+        &self.inner.foreign.types
+    }
+
+    /// What the schemas say that the metadata library has no place for.
+    pub fn foreign_fields(&self) -> &ForeignFields {
+        &self.inner.foreign
     }
 
     pub(crate) fn manifest_cache(&self) -> &ManifestCache {
@@ -135,7 +140,7 @@ impl Table {
                 metadata_location: shared.metadata_location.clone(),
                 storage: shared.storage.clone(),
                 name_mapping: shared.name_mapping.clone(),
-                foreign_types: shared.foreign_types.clone(),
+                foreign: shared.foreign.clone(),
                 manifest_cache,
             },
         };

@@ -12,6 +12,7 @@ use roaring::RoaringTreemap;
 use super::index::FileDeletes;
 use super::vector::read_deletion_vectors;
 use crate::file::FileEntry;
+use crate::metadata::ForeignFields;
 use crate::scan::{FileReader, Projection, RowSelect};
 use crate::storage::identity;
 use crate::table::Table;
@@ -134,5 +135,5 @@ fn projection() -> Result<Projection> {
         Arc::new(NestedField::required(2_147_483_546, "file_path", Type::Primitive(PrimitiveType::String))),
         Arc::new(NestedField::required(2_147_483_545, "pos", Type::Primitive(PrimitiveType::Long))),
     ];
-    Projection::new(&fields, &std::collections::BTreeMap::new())
+    Projection::new(&fields, &ForeignFields::default())
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use iceberg::spec::TableMetadata;
+use chrono::{DateTime, NaiveDateTime};
+use iceberg::spec::{Literal, NestedField, PrimitiveType, TableMetadata, Type};
 use serde_json::{Map, Value};
 
 use super::Refused;
@@ -11,11 +12,34 @@ use crate::ids::FieldId;
 /// What a foreign type stands as. Its columns are never read as such: readers ask for the foreign types first.
 const STAND_IN: &str = "boolean";
 
-/// What schemas say that the library would not keep.
+/// What schemas say that the metadata library has no place for, by field id.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ForeignFields {
+    /// Columns whose type the library cannot express (`unknown`, `variant`, `geometry`, …), with that type: they
+    /// stand in the metadata as `boolean`.
+    pub types: BTreeMap<FieldId, String>,
+    /// Values of `initial-default` that the library drops: those of timestamps with nanoseconds, as such.
+    pub initial_defaults: BTreeMap<FieldId, Literal>,
+}
+
+impl ForeignFields {
+    /// What rows from before the column was added have in it.
+    pub(crate) fn initial_default(&self, field: &NestedField) -> Option<Literal> {
+        field.initial_default.clone().or_else(|| {
+            let is_nanos = matches!(
+                field.field_type.as_ref(),
+                Type::Primitive(PrimitiveType::TimestampNs | PrimitiveType::TimestamptzNs)
+            );
+            self.initial_defaults.get(&FieldId::new(field.id)).filter(|_| is_nanos).cloned()
+        })
+    }
+}
+
+/// What was taken out of the schemas.
 #[derive(Debug, Default)]
 pub(super) struct Foreign {
     /// Columns that stand as [`STAND_IN`], with their type.
-    pub(super) types: BTreeMap<FieldId, String>,
+    types: BTreeMap<FieldId, String>,
     defaults: Vec<InitialDefault>,
 }
 
@@ -23,7 +47,7 @@ pub(super) struct Foreign {
 struct InitialDefault {
     schema_id: i32,
     field_id: i32,
-    text: String,
+    value: Value,
 }
 
 /// Takes foreign types out of all schemas.
@@ -40,8 +64,8 @@ pub(super) fn take(root: &mut Map<String, Value>) -> Result<Foreign, Refused> {
             check_type(field)?;
             if let Some(name) = field.foreign_type() {
                 foreign.insert(field.id, name.to_owned());
-            } else if let Some(text) = field.initial_default() {
-                defaults.push(InitialDefault { schema_id, field_id: field.id, text });
+            } else if let Some(value) = field.initial_default() {
+                defaults.push(InitialDefault { schema_id, field_id: field.id, value });
             }
             Ok(())
         })?;
@@ -89,22 +113,44 @@ fn promoted_types(
 }
 
 impl Foreign {
-    /// Refuses columns whose `initial-default` the library could not read: it drops such values without a
-    /// word, and rows written before the column was added would show null.
-    pub(super) fn check_defaults(&self, metadata: &TableMetadata) -> Result<(), Refused> {
+    /// Reads what `initial-default` says where the library drops it, and refuses columns for which that fails: their
+    /// rows from before they were added would show null.
+    pub(super) fn resolve(self, metadata: &TableMetadata) -> Result<ForeignFields, Refused> {
+        let mut initial_defaults = BTreeMap::new();
         for default in &self.defaults {
             let schema = metadata.schema_by_id(default.schema_id);
-            let field = schema.and_then(|schema| schema.field_by_id(default.field_id));
-            if let Some(field) = field
-                && field.initial_default.is_none()
-            {
-                return Err(Refused(format!(
-                    "column `{}` of type `{}` has the initial default {}, which this version cannot read",
-                    field.name, field.field_type, default.text
-                )));
+            let Some(field) = schema.and_then(|schema| schema.field_by_id(default.field_id)) else { continue };
+            if field.initial_default.is_some() {
+                continue;
+            }
+            let refused = |why: &str| {
+                Refused(format!(
+                    "column `{}` of type `{}` has the initial default {}, which {why}",
+                    field.name, field.field_type, default.value
+                ))
+            };
+            let value = nanos(&field.field_type, &default.value);
+            let value = Literal::long(value.ok_or_else(|| refused("this version cannot read"))?);
+            let earlier = initial_defaults.insert(FieldId::new(field.id), value.clone());
+            if earlier.is_some_and(|earlier| earlier != value) {
+                return Err(refused("is another one in another schema, and must never change"));
             }
         }
-        Ok(())
+        Ok(ForeignFields { types: self.types, initial_defaults })
+    }
+}
+
+/// Nanoseconds since the epoch; `None` if `value` is no value of that type, or beyond what 64 bits hold.
+/// Source: Iceberg spec, "JSON single-value serialization".
+fn nanos(field_type: &Type, value: &Value) -> Option<i64> {
+    let text = value.as_str()?;
+    match field_type {
+        Type::Primitive(PrimitiveType::TimestampNs) => {
+            let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+            time.and_utc().timestamp_nanos_opt()
+        }
+        Type::Primitive(PrimitiveType::TimestamptzNs) => DateTime::parse_from_rfc3339(text).ok()?.timestamp_nanos_opt(),
+        _ => None,
     }
 }
 
@@ -137,9 +183,8 @@ impl Field<'_> {
         is_foreign.then_some(name)
     }
 
-    fn initial_default(&self) -> Option<String> {
-        let default = self.object.get("initial-default")?;
-        (!default.is_null()).then(|| default.to_string())
+    fn initial_default(&self) -> Option<Value> {
+        self.object.get("initial-default").filter(|default| !default.is_null()).cloned()
     }
 
     fn stand_as(&mut self, type_node: Value) {

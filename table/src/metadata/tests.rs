@@ -1,14 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use iceberg::spec::{FormatVersion, Literal, Operation, PrimitiveType, Transform, Type};
+use iceberg::spec::{FormatVersion, Literal, NestedField, Operation, PrimitiveType, Transform, Type};
 use rstest::rstest;
 use serde_json::json;
 
 use super::*;
+use crate::ids::FieldId;
 
 fn metadata(version: u8, fields: Value) -> Value {
     json!({
@@ -65,7 +67,7 @@ fn id_and(name: &str, kind: impl Into<Value>) -> Value {
            {"id": 2, "name": name, "required": false, "type": kind.into()}])
 }
 
-fn parsed(value: &Value) -> (TableMetadata, BTreeMap<FieldId, String>) {
+fn parsed(value: &Value) -> (TableMetadata, ForeignFields) {
     parse_metadata(value.to_string().as_bytes(), "file:/m").unwrap()
 }
 
@@ -89,7 +91,7 @@ fn every_version_is_read_plain_and_compressed(#[case] version: u8, #[case] expec
         let (metadata, foreign) = parse_metadata(&bytes, "file:/m").unwrap();
         assert_eq!(metadata.format_version(), expected);
         assert_eq!(metadata.current_snapshot_id(), Some(1));
-        assert!(foreign.is_empty());
+        assert_eq!(foreign, ForeignFields::default());
     }
 }
 
@@ -202,7 +204,7 @@ fn types_that_the_library_lacks_stand_as_boolean_and_are_named(#[case] name: &st
     ]);
     let (metadata, foreign) = parsed(&metadata(3, fields));
     let expected: BTreeMap<_, _> = [2, 4, 8].into_iter().map(|id| (FieldId::new(id), name.to_owned())).collect();
-    assert_eq!(foreign, expected);
+    assert_eq!(foreign.types, expected);
     let schema = metadata.current_schema();
     for id in [2, 4, 8] {
         let field = schema.field_by_id(id).unwrap();
@@ -221,7 +223,7 @@ fn an_unknown_column_that_was_promoted_has_its_later_type_everywhere() {
     value["schemas"].as_array_mut().unwrap().push(newer);
     value["current-schema-id"] = json!(1);
     let (metadata, foreign) = parsed(&value);
-    assert_eq!(foreign.keys().map(|id| id.get()).collect::<Vec<_>>(), [3]);
+    assert_eq!(foreign.types.keys().map(|id| id.get()).collect::<Vec<_>>(), [3]);
     for id in [0, 1] {
         let schema = metadata.schema_by_id(id).unwrap();
         assert!(schema.field_by_id(2).unwrap().field_type.is_struct());
@@ -261,6 +263,48 @@ fn a_default_is_kept_or_the_table_is_refused_but_it_is_never_lost() {
     let error = refused(&value);
     assert!(matches!(error, TableError::Unsupported { .. }));
     assert!(error.to_string().contains("column `a` of type `int` has the initial default \"seven\""), "{error}");
+}
+
+#[rstest]
+#[case("timestamp_ns", "2017-11-16T22:31:08.123456789", 1_510_871_468_123_456_789)]
+#[case("timestamp_ns", "1969-12-31T23:59:59.999999999", -1)]
+#[case("timestamp_ns", "2020-01-01T00:00:00", 1_577_836_800_000_000_000)]
+#[case("timestamptz_ns", "2017-11-16T22:31:08.123456789+00:00", 1_510_871_468_123_456_789)]
+#[case("timestamptz_ns", "2017-11-16T23:31:08.123456789+01:00", 1_510_871_468_123_456_789)]
+fn a_default_with_nanoseconds_is_kept(#[case] kind: &str, #[case] text: &str, #[case] nanos: i64) {
+    let mut value = metadata(3, id_and("a", kind));
+    value["schemas"][0]["fields"][1]["initial-default"] = json!(text);
+    let (metadata, foreign) = parsed(&value);
+    assert_eq!(foreign.initial_defaults, BTreeMap::from([(FieldId::new(2), Literal::long(nanos))]));
+    let field = metadata.current_schema().field_by_id(2).unwrap();
+    assert_eq!(foreign.initial_default(field), Some(Literal::long(nanos)));
+    // In another schema the column may be one of days, whose default the library reads.
+    let days = NestedField::optional(2, "a", Type::Primitive(PrimitiveType::Date));
+    assert_eq!(foreign.initial_default(&days), None);
+}
+
+#[rstest]
+#[case("timestamp_ns", json!("2017-11-16T22:31:08.123456789+00:00"))]
+#[case("timestamp_ns", json!("2017-11-16"))]
+#[case("timestamp_ns", json!("2400-01-01T00:00:00"))]
+#[case("timestamp_ns", json!(7))]
+#[case("timestamptz_ns", json!("2017-11-16T22:31:08.123456789"))]
+fn a_default_that_is_no_time_with_nanoseconds_is_refused(#[case] kind: &str, #[case] default: Value) {
+    let mut value = metadata(3, id_and("a", kind));
+    value["schemas"][0]["fields"][1]["initial-default"] = default;
+    assert!(refused(&value).to_string().contains("which this version cannot read"));
+}
+
+#[test]
+fn a_default_that_differs_between_schemas_is_refused() {
+    let mut value = metadata(3, id_and("a", "timestamp_ns"));
+    value["schemas"][0]["fields"][1]["initial-default"] = json!("2020-01-01T00:00:00");
+    let mut newer = value["schemas"][0].clone();
+    newer["schema-id"] = json!(1);
+    value["schemas"].as_array_mut().unwrap().push(newer);
+    parsed(&value);
+    value["schemas"][1]["fields"][1]["initial-default"] = json!("2020-01-01T00:00:01");
+    assert!(refused(&value).to_string().contains("another one in another schema"));
 }
 
 #[test]

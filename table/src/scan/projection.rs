@@ -1,6 +1,6 @@
 //! Output columns: which fields of a table, in which Arrow types.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Schema as ArrowSchema, SchemaRef, TimeUnit};
@@ -8,6 +8,7 @@ use iceberg::spec::{Literal, NestedField, NestedFieldRef, PrimitiveType, Schema,
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 use crate::ids::FieldId;
+use crate::metadata::ForeignFields;
 use crate::table::Table;
 use crate::{Result, TableError};
 
@@ -77,12 +78,12 @@ enum Keep<'a> {
 }
 
 impl Projection {
-    /// Output fields in this order, each with everything inside it. `foreign_types` as in [`Table::foreign_types`].
+    /// Output fields in this order, each with everything inside it. `foreign` as in [`Table::foreign_fields`].
     ///
     /// # Errors
     /// [`TableError::Unsupported`] names a column whose type cannot be read; leave it out.
-    pub fn new(fields: &[NestedFieldRef], foreign_types: &BTreeMap<FieldId, String>) -> Result<Self> {
-        let targets = fields.iter().map(|field| target(field, &field.name, &Keep::All, foreign_types));
+    pub fn new(fields: &[NestedFieldRef], foreign: &ForeignFields) -> Result<Self> {
+        let targets = fields.iter().map(|field| target(field, &field.name, &Keep::All, foreign));
         Ok(Self::of_targets(targets.collect::<Result<Vec<_>>>()?))
     }
 
@@ -91,7 +92,7 @@ impl Projection {
     /// # Errors
     /// As [`Projection::new`].
     pub fn of_schema(table: &Table, schema: &Schema) -> Result<Self> {
-        Self::new(schema.as_struct().fields(), table.foreign_types())
+        Self::new(schema.as_struct().fields(), table.foreign_fields())
     }
 
     /// Only these fields of a schema. A nested field keeps its parents, with the selected children only.
@@ -111,7 +112,7 @@ impl Projection {
             }
         }
         let keep = Keep::Only(&wanted);
-        let targets = top_level.into_iter().map(|field| target(field, &field.name, &keep, table.foreign_types()));
+        let targets = top_level.into_iter().map(|field| target(field, &field.name, &keep, table.foreign_fields()));
         Ok(Self::of_targets(targets.collect::<Result<Vec<_>>>()?))
     }
 
@@ -135,7 +136,7 @@ impl Projection {
                     format!("equality deletes use column `{}`, which is no primitive", field.name),
                 ));
             }
-            let mut target = target(&field, &field.name, &Keep::All, table.foreign_types())?;
+            let mut target = target(&field, &field.name, &Keep::All, table.foreign_fields())?;
             target.required = false;
             target.arrow = Arc::new(target.arrow.as_ref().clone().with_nullable(true));
             Ok(Column::Key(Arc::new(target)))
@@ -253,19 +254,14 @@ fn newest_field(table: &Table, id: FieldId) -> Option<NestedFieldRef> {
 }
 
 /// `path` is the field's dotted name, for messages.
-fn target(
-    field: &NestedField,
-    path: &str,
-    keep: &Keep<'_>,
-    foreign_types: &BTreeMap<FieldId, String>,
-) -> Result<Target> {
+fn target(field: &NestedField, path: &str, keep: &Keep<'_>, foreign: &ForeignFields) -> Result<Target> {
     // A field that is named itself is kept whole.
     let keep = match keep {
         Keep::Only(ids) if !ids.contains(&field.id) => keep,
         _ => &Keep::All,
     };
-    let child = |child: &NestedField| target(child, &format!("{path}.{}", child.name), keep, foreign_types);
-    let (kind, data_type) = match (foreign_types.get(&FieldId::new(field.id)), field.field_type.as_ref()) {
+    let child = |child: &NestedField| target(child, &format!("{path}.{}", child.name), keep, foreign);
+    let (kind, data_type) = match (foreign.types.get(&FieldId::new(field.id)), field.field_type.as_ref()) {
         (Some(foreign), _) if foreign == "unknown" => (TargetKind::Unknown, DataType::Null),
         (Some(foreign), _) => {
             return Err(TableError::unsupported(
@@ -288,10 +284,10 @@ fn target(
         (None, Type::Map(map)) => {
             // A key cannot be read in part: it would no longer be a key.
             let key_path = format!("{path}.{}", map.key_field.name);
-            let key = target(&map.key_field, &key_path, &Keep::All, foreign_types)?;
+            let key = target(&map.key_field, &key_path, &Keep::All, foreign)?;
             let value_keep = if keep.touches(&map.value_field) { keep } else { &Keep::All };
             let value_path = format!("{path}.{}", map.value_field.name);
-            let value = target(&map.value_field, &value_path, value_keep, foreign_types)?;
+            let value = target(&map.value_field, &value_path, value_keep, foreign)?;
             let entries = DataType::Struct([key.arrow.clone(), value.arrow.clone()].into_iter().collect());
             let data_type = DataType::Map(Arc::new(Field::new(MAP_ENTRIES, entries, false)), false);
             (TargetKind::Map(Box::new(key), Box::new(value)), data_type)
@@ -309,7 +305,7 @@ fn target(
         required,
         arrow: Arc::new(Field::new(&field.name, data_type, !required).with_metadata(metadata)),
         kind,
-        initial_default: field.initial_default.clone(),
+        initial_default: foreign.initial_default(field),
     })
 }
 

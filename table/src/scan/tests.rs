@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 
 use super::{FileReader, PositionedBatch, Projection, RowSelect};
 use crate::file::{ColumnMetrics, EntryOrder, FileContent, FileEntry, FileFormat, PartitionTuple, PartitionValue};
-use crate::ids::{DataSequenceNumber, FieldId, SnapshotId, SpecId};
+use crate::ids::{DataSequenceNumber, SnapshotId, SpecId};
+use crate::metadata::ForeignFields;
 use crate::storage::Storage;
 use crate::table::Table;
 use crate::{Result, TableError};
@@ -35,7 +36,7 @@ struct TestFile {
     schemas: Vec<Schema>,
     partition_fields: Vec<Value>,
     properties: BTreeMap<String, String>,
-    foreign_types: BTreeMap<FieldId, String>,
+    foreign: ForeignFields,
     entry: FileEntry,
     bytes: Bytes,
 }
@@ -67,7 +68,7 @@ impl TestFile {
             schemas: Vec::new(),
             partition_fields: Vec::new(),
             properties: BTreeMap::new(),
-            foreign_types: BTreeMap::new(),
+            foreign: ForeignFields::default(),
             entry,
             bytes,
         }
@@ -113,7 +114,7 @@ impl TestFile {
         }))
         .unwrap();
         let storage = self.storage.clone();
-        Table::new("t", metadata, "memory://bucket/m.json", storage, self.foreign_types.clone()).unwrap()
+        Table::new("t", metadata, "memory://bucket/m.json", storage, self.foreign.clone()).unwrap()
     }
 
     async fn open(&self) -> Result<FileReader> {

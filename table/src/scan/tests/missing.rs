@@ -76,6 +76,20 @@ async fn a_missing_column_takes_its_initial_default_then_null() {
 }
 
 #[tokio::test]
+async fn a_missing_column_takes_a_default_with_nanoseconds() {
+    let mut file = file().schema(vec![
+        a(),
+        optional(2, "local", PrimitiveType::TimestampNs),
+        optional(3, "utc", PrimitiveType::TimestamptzNs),
+    ]);
+    for id in [2, 3] {
+        file.foreign.initial_defaults.insert(FieldId::new(id), Literal::long(1_510_871_468_123_456_789_i64));
+    }
+    let (local, utc) = ("2017-11-16T22:31:08.123456789", "2017-11-16T22:31:08.123456789Z");
+    assert_eq!(file.rows().await.unwrap(), [format!("1 | {local} | {utc}"), format!("2 | {local} | {utc}")]);
+}
+
+#[tokio::test]
 async fn an_empty_struct_as_default_takes_the_defaults_of_its_fields() {
     let child =
         NestedField::optional(4, "x", Type::Primitive(PrimitiveType::Int)).with_initial_default(Literal::int(7));
@@ -106,7 +120,7 @@ async fn rows_without_any_stored_column_are_counted() {
 #[tokio::test]
 async fn a_column_of_unknown_type_is_null() {
     let mut file = file().schema(vec![a(), optional(2, "u", PrimitiveType::Boolean)]);
-    file.foreign_types.insert(FieldId::new(2), "unknown".to_owned());
+    file.foreign.types.insert(FieldId::new(2), "unknown".to_owned());
     assert_eq!(file.projection().unwrap().arrow_schema().field(1).data_type(), &DataType::Null);
     assert_eq!(file.rows().await.unwrap(), ["1 | -", "2 | -"]);
 }
@@ -114,7 +128,7 @@ async fn a_column_of_unknown_type_is_null() {
 #[tokio::test]
 async fn a_column_that_cannot_be_read_is_refused_unless_left_out() {
     let mut file = file().schema(vec![a(), optional(2, "v", PrimitiveType::Boolean)]);
-    file.foreign_types.insert(FieldId::new(2), "variant".to_owned());
+    file.foreign.types.insert(FieldId::new(2), "variant".to_owned());
     let error = file.projection().unwrap_err();
     assert_eq!(error.code(), "UNSUPPORTED");
     assert!(error.to_string().contains("`v` has type `variant`") && error.to_string().contains("--columns"));
