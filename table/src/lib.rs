@@ -23,6 +23,7 @@ mod pool;
 pub mod scan;
 pub mod storage;
 mod table;
+mod varint;
 pub mod watermark;
 
 pub use clock::{Clock, SystemClock};

@@ -2,8 +2,7 @@
 //!
 //! Source: Avro specification, "Binary Encoding".
 
-/// A zig-zag number of 64 bits takes ten bytes at most.
-const VARINT_BYTES_MAX: u32 = 10;
+use crate::varint::{varint, zigzag};
 
 /// What is left of some bytes. Every method fails at the end of them instead of making something up.
 #[derive(Debug, Clone, Copy)]
@@ -34,15 +33,8 @@ impl<'a> Cursor<'a> {
 
     /// A zig-zag number, which `int` and `long` are.
     pub(crate) fn long(&mut self) -> Result<i64, String> {
-        let mut value = 0_u64;
-        for shift in (0..VARINT_BYTES_MAX * 7).step_by(7) {
-            let [byte] = self.array()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
-            }
-        }
-        Err("a number has more than ten bytes".to_owned())
+        let value = varint(|| self.array().map(|[byte]| byte))?;
+        value.map(zigzag).ok_or_else(|| "a number has more than ten bytes".to_owned())
     }
 
     /// A number that cannot be negative.

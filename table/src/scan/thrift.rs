@@ -3,6 +3,8 @@
 //! The crate reserves memory for as many list elements as the data claims to have. A damaged count would
 //! end the process, so lists that cannot be as long as they claim are refused here.
 
+use crate::varint::{varint, zigzag};
+
 /// Structures inside structures, at most. Parquet's own are less than ten deep.
 const DEPTH_MAX: usize = 32;
 
@@ -113,15 +115,7 @@ impl<'a> Walker<'a> {
     }
 
     fn varint(&mut self) -> Result<u64, String> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err("thrift integer is too long".to_owned())
+        varint(|| self.byte())?.ok_or_else(|| "thrift integer is too long".to_owned())
     }
 
     fn length(&mut self) -> Result<usize, String> {
@@ -133,10 +127,6 @@ impl<'a> Walker<'a> {
         self.position = end.ok_or("thrift data is cut off")?;
         Ok(())
     }
-}
-
-fn zigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::io::Read;
 use bytes::Bytes;
 
 use super::Fault;
+use crate::varint::varint;
 
 /// Length and kind of a chunk.
 const HEADER_BYTES: usize = 3;
@@ -169,15 +170,7 @@ impl ByteStream {
 
     /// A number of seven bits in each byte.
     pub(super) fn varint(&mut self) -> Result<u64, Fault> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err("a number has more than ten bytes".into())
+        varint(|| self.byte())?.ok_or_else(|| "a number has more than ten bytes".into())
     }
 
     /// Decompresses the next chunk. False at the end.

@@ -13,7 +13,8 @@ use arrow_schema::{ArrowError, DataType, FieldRef, Fields, TimeUnit};
 use super::Fault;
 use super::bits::{Booleans, ByteRuns};
 use super::compression::ByteStream;
-use super::integers::{Integers, zigzag};
+use super::integers::Integers;
+use crate::varint::zigzag;
 
 /// Elements of lists in one batch at most, and bytes of a column of text.
 const ELEMENTS_MAX: usize = 1 << 22;

@@ -4,6 +4,7 @@
 
 use super::Fault;
 use super::compression::ByteStream;
+use crate::varint::zigzag;
 
 /// Integers of one stream. A clone goes on from the same place.
 #[derive(Debug, Clone)]
@@ -238,10 +239,6 @@ fn closest_width(n_bits: u32) -> u32 {
         49..=56 => 56,
         _ => 64,
     }
-}
-
-pub(super) fn zigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Source: `orc_proto.proto` of the ORC project, whose numbers of fields these are. Other fields are passed over.
 
 use super::Fault;
+use crate::varint::varint;
 
 /// Entries of one list at most: beyond that a file was made to take memory.
 const ENTRIES_MAX: usize = 1 << 20;
@@ -267,7 +268,7 @@ impl<'a> Value<'a> {
             Self::Number(number) => visit(number),
             Self::Bytes(mut bytes) => {
                 while !bytes.is_empty() {
-                    visit(varint(&mut bytes)?)?;
+                    visit(number(&mut bytes)?)?;
                 }
                 Ok(())
             }
@@ -278,14 +279,14 @@ impl<'a> Value<'a> {
 fn for_each_field(mut bytes: &[u8], mut visit: impl FnMut(u64, Value<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
     const CUT_OFF: &str = "its footer is cut off";
     while !bytes.is_empty() {
-        let key = varint(&mut bytes)?;
+        let key = number(&mut bytes)?;
         let value = match key & 7 {
-            0 => Value::Number(varint(&mut bytes)?),
+            0 => Value::Number(number(&mut bytes)?),
             kind @ (1 | 2 | 5) => {
                 let n_bytes = match kind {
                     1 => 8,
                     5 => 4,
-                    _ => usize::try_from(varint(&mut bytes)?).map_err(|_| CUT_OFF)?,
+                    _ => usize::try_from(number(&mut bytes)?).map_err(|_| CUT_OFF)?,
                 };
                 let (value, rest) = bytes.split_at_checked(n_bytes).ok_or(CUT_OFF)?;
                 bytes = rest;
@@ -298,15 +299,11 @@ fn for_each_field(mut bytes: &[u8], mut visit: impl FnMut(u64, Value<'_>) -> Res
     Ok(())
 }
 
-fn varint(bytes: &mut &[u8]) -> Result<u64, Fault> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
+fn number(bytes: &mut &[u8]) -> Result<u64, Fault> {
+    let number = varint(|| {
         let (byte, rest) = bytes.split_first().ok_or("its footer is cut off")?;
         *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err("a number of its footer has more than ten bytes".into())
+        Ok::<_, Fault>(*byte)
+    })?;
+    number.ok_or_else(|| "a number of its footer has more than ten bytes".into())
 }
