@@ -5,6 +5,7 @@ mod change_columns;
 mod csv;
 mod debezium;
 mod jsonl;
+mod lines;
 mod parquet;
 pub(crate) mod style;
 pub(crate) mod table;

@@ -7,6 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use frazil_reader::{ChangeBatch, ChangelogOperation};
 
+use super::lines::LineBuffer;
 use super::style::{ChangeColumn, Style};
 use super::time::commit_timestamp;
 use super::value::{Longs, ValueWriter, write_integer};
@@ -14,15 +15,11 @@ use super::{Content, SchemaChange, Sink};
 use crate::error::CliError;
 use crate::output::Output;
 
-/// Text that is passed on before the batch is complete, so that wide rows do not pile up in memory.
-const PIECE_BYTES: usize = 1 << 20;
-
 /// Lines of values.
 pub(crate) struct Csv {
-    output: Output,
+    buffer: LineBuffer,
     style: Style,
     longs: Longs,
-    buffer: Vec<u8>,
     value: Vec<u8>,
 }
 
@@ -34,7 +31,7 @@ impl Csv {
         style: Style,
         longs: Longs,
     ) -> Result<Self, CliError> {
-        let mut csv = Self { output, style, longs, buffer: Vec::new(), value: Vec::new() };
+        let mut csv = Self { buffer: LineBuffer::new(output), style, longs, value: Vec::new() };
         let change_columns = match content {
             Content::Rows => &[],
             Content::Changes => style.columns(),
@@ -42,12 +39,12 @@ impl Csv {
         let names = change_columns.iter().map(|column| column.name());
         for (index, name) in names.chain(columns.fields().iter().map(|field| field.name().as_str())).enumerate() {
             if index > 0 {
-                csv.buffer.push(b',');
+                csv.buffer.line().push(b',');
             }
-            write_field(name.as_bytes(), &mut csv.buffer);
+            write_field(name.as_bytes(), csv.buffer.line());
         }
-        csv.buffer.push(b'\n');
-        csv.pass_on()?;
+        csv.buffer.end_line()?;
+        csv.buffer.pass_on()?;
         Ok(csv)
     }
 
@@ -60,34 +57,26 @@ impl Csv {
             .map(|(field, column)| ValueWriter::with_longs(field, column.as_ref(), self.longs))
             .collect::<Result<_, _>>()?;
         for row in 0..rows.num_rows() {
-            let start = self.buffer.len();
-            begin(row, &mut self.buffer);
+            let line = self.buffer.line();
+            let start = line.len();
+            begin(row, line);
             for (index, writer) in writers.iter().enumerate() {
                 if index > 0 {
-                    self.buffer.push(b',');
+                    line.push(b',');
                 }
                 if !writer.is_null(row) {
                     self.value.clear();
                     writer.write_plain(row, &mut self.value);
-                    write_field(&self.value, &mut self.buffer);
+                    write_field(&self.value, line);
                 }
             }
             // Readers pass over an empty line, and the row with it.
-            if self.buffer.len() == start {
-                self.buffer.extend_from_slice(b"\"\"");
+            if line.len() == start {
+                line.extend_from_slice(b"\"\"");
             }
-            self.buffer.push(b'\n');
-            if self.buffer.len() >= PIECE_BYTES {
-                self.pass_on()?;
-            }
+            self.buffer.end_line()?;
         }
-        self.pass_on()
-    }
-
-    fn pass_on(&mut self) -> Result<(), CliError> {
-        self.output.put(&self.buffer)?;
-        self.buffer.clear();
-        Ok(())
+        self.buffer.pass_on()
     }
 }
 
@@ -109,7 +98,7 @@ impl Sink for Csv {
     }
 
     fn finish(self: Box<Self>) -> Result<(), CliError> {
-        self.output.finish()
+        self.buffer.finish()
     }
 }
 

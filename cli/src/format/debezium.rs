@@ -4,21 +4,18 @@ use arrow_array::RecordBatch;
 use frazil_reader::{ChangeBatch, ChangelogOperation, Phase, SnapshotInfo};
 use serde_json::{Value, json};
 
+use super::lines::LineBuffer;
 use super::value::{Longs, NamedWriter};
 use super::{SchemaChange, Sink};
 use crate::error::CliError;
 use crate::output::Output;
 
-/// Text that is passed on before the batch is complete, so that wide rows do not pile up in memory.
-const PIECE_BYTES: usize = 1 << 20;
-
 /// Messages without the schema part, as with `schemas.enable=false`.
 pub(crate) struct Debezium {
-    output: Output,
+    buffer: LineBuffer,
     longs: Longs,
     table: String,
     key: Vec<String>,
-    buffer: Vec<u8>,
 }
 
 /// Rows of a batch that make up one message.
@@ -32,13 +29,7 @@ struct Message {
 impl Debezium {
     /// `table` and `key` are named in each message.
     pub(crate) fn new(output: Output, table: &str, key: &[String], longs: Longs) -> Self {
-        Self { output, longs, table: table.to_owned(), key: key.to_vec(), buffer: Vec::new() }
-    }
-
-    fn pass_on(&mut self) -> Result<(), CliError> {
-        self.output.put(&self.buffer)?;
-        self.buffer.clear();
-        Ok(())
+        Self { buffer: LineBuffer::new(output), longs, table: table.to_owned(), key: key.to_vec() }
     }
 
     fn source(&self, snapshot: &SnapshotInfo) -> Value {
@@ -72,20 +63,19 @@ impl Sink for Debezium {
         let source = self.source(&batch.snapshot);
         let time = &source["ts_ms"];
         let tails =
-            ["r", "c", "u", "d"].map(|op| (op, format!(",\"source\":{source},\"op\":\"{op}\",\"ts_ms\":{time}}}\n")));
+            ["r", "c", "u", "d"].map(|op| (op, format!(",\"source\":{source},\"op\":\"{op}\",\"ts_ms\":{time}}}")));
         for message in messages(&batch.operations, batch.snapshot.phase) {
-            self.buffer.extend_from_slice(b"{\"before\":");
-            write_row(&columns, message.before, &mut self.buffer);
-            self.buffer.extend_from_slice(b",\"after\":");
-            write_row(&columns, message.after, &mut self.buffer);
+            let line = self.buffer.line();
+            line.extend_from_slice(b"{\"before\":");
+            write_row(&columns, message.before, line);
+            line.extend_from_slice(b",\"after\":");
+            write_row(&columns, message.after, line);
             if let Some((_, tail)) = tails.iter().find(|(op, _)| *op == message.operation) {
-                self.buffer.extend_from_slice(tail.as_bytes());
+                line.extend_from_slice(tail.as_bytes());
             }
-            if self.buffer.len() >= PIECE_BYTES {
-                self.pass_on()?;
-            }
+            self.buffer.end_line()?;
         }
-        self.pass_on()
+        self.buffer.pass_on()
     }
 
     fn rows(&mut self, _rows: &RecordBatch) -> Result<(), CliError> {
@@ -107,7 +97,7 @@ impl Sink for Debezium {
     }
 
     fn finish(self: Box<Self>) -> Result<(), CliError> {
-        self.output.finish()
+        self.buffer.finish()
     }
 }
 

@@ -4,6 +4,7 @@ use arrow_array::RecordBatch;
 use frazil_reader::{ChangeBatch, ChangelogOperation, Phase, SnapshotInfo, StreamHeader};
 use serde_json::{Value, json};
 
+use super::lines::LineBuffer;
 use super::style::ChangeColumn;
 use super::time::commit_timestamp;
 use super::value::{Longs, NamedWriter};
@@ -11,20 +12,16 @@ use super::{Form, KeyChange, SchemaChange, Sink};
 use crate::error::CliError;
 use crate::output::Output;
 
-/// Text that is passed on before the batch is complete, so that wide rows do not pile up in memory.
-const PIECE_BYTES: usize = 1 << 20;
-
 /// JSON lines.
 pub(crate) struct Jsonl {
-    output: Output,
+    buffer: LineBuffer,
     form: Form,
-    buffer: Vec<u8>,
 }
 
 impl Jsonl {
     /// `header` is that of a stream of changes.
     pub(crate) fn new(output: Output, header: Option<&StreamHeader>, form: Form) -> Result<Self, CliError> {
-        let mut jsonl = Self { output, form, buffer: Vec::new() };
+        let mut jsonl = Self { buffer: LineBuffer::new(output), form };
         if let (Some(header), true) = (header, form.has_markers) {
             jsonl.marker(&json!({
                 "_marker": "stream_start",
@@ -62,31 +59,24 @@ impl Jsonl {
         begin: impl Fn(usize, &mut Vec<u8>),
     ) -> Result<(), CliError> {
         for row in 0..n_rows {
-            begin(row, &mut self.buffer);
+            let line = self.buffer.line();
+            begin(row, line);
             for (index, member) in members.iter().enumerate() {
                 if index > 0 {
-                    self.buffer.push(b',');
+                    line.push(b',');
                 }
-                member.write_json(row, &mut self.buffer);
+                member.write_json(row, line);
             }
-            self.buffer.extend_from_slice(b"}\n");
-            if self.buffer.len() >= PIECE_BYTES {
-                self.pass_on()?;
-            }
+            line.push(b'}');
+            self.buffer.end_line()?;
         }
-        self.pass_on()
-    }
-
-    fn pass_on(&mut self) -> Result<(), CliError> {
-        self.output.put(&self.buffer)?;
-        self.buffer.clear();
-        Ok(())
+        self.buffer.pass_on()
     }
 
     fn marker(&mut self, marker: &serde_json::Value) -> Result<(), CliError> {
-        self.buffer.extend_from_slice(marker.to_string().as_bytes());
-        self.buffer.push(b'\n');
-        self.pass_on()
+        self.buffer.line().extend_from_slice(marker.to_string().as_bytes());
+        self.buffer.end_line()?;
+        self.buffer.pass_on()
     }
 }
 
@@ -132,7 +122,7 @@ impl Sink for Jsonl {
     }
 
     fn finish(self: Box<Self>) -> Result<(), CliError> {
-        self.output.finish()
+        self.buffer.finish()
     }
 }
 
