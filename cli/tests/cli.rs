@@ -9,6 +9,8 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+#[path = "cli/config.rs"]
+mod config;
 #[path = "cli/follow.rs"]
 mod follow;
 #[path = "cli/forms.rs"]
