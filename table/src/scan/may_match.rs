@@ -13,11 +13,12 @@ use roaring::RoaringTreemap;
 
 use super::parquet::{Inner, guarded};
 use super::projection::{Column, Target};
-use super::resolve::KeyColumn;
+use super::resolve::{KeyColumn, Resolver};
 use super::statistics::{self, ColumnBounds};
 use super::{Projection, RowSelect, bloom, pages};
 use crate::filter::{BoundFilter, Facts, Leaf, Operator, Outcome, Test, Value, ValueSet};
 use crate::pool::on_pool;
+use crate::table::Table;
 use crate::{Result, TableError};
 
 /// Below this many encoded bytes of a row group, looking for pages to skip costs more than reading them.
@@ -31,7 +32,7 @@ pub(super) struct FilterSource {
 
 /// Rows that may match `filter`. `projection` is what will be read of them.
 pub(super) async fn rows(file: &Arc<Inner>, filter: &BoundFilter, projection: &Projection) -> Result<RowSelect> {
-    let sources = sources(file, filter)?;
+    let sources = sources(&file.table, &file.resolver(), filter)?;
     let mut row_groups = Vec::new();
     for span in file.spans().iter().filter(|span| span.n_rows > 0) {
         let outcome = of_row_group(file, filter, &sources, span.index, &[])?;
@@ -48,9 +49,9 @@ pub(super) async fn rows(file: &Arc<Inner>, filter: &BoundFilter, projection: &P
     Ok(RowSelect { row_groups: Some(row_groups), positions: positions.map(Arc::new) })
 }
 
-fn sources(file: &Inner, filter: &BoundFilter) -> Result<Vec<FilterSource>> {
-    let projection = Projection::keys(&file.table, &filter.field_ids())?;
-    let resolver = file.resolver();
+/// Where the columns of a filter come from in a file.
+pub(super) fn sources(table: &Table, resolver: &Resolver<'_>, filter: &BoundFilter) -> Result<Vec<FilterSource>> {
+    let projection = Projection::keys(table, &filter.field_ids())?;
     let sources = projection.columns().iter().map(|column| match column {
         Column::Key(target) => Ok(FilterSource { target: target.clone(), column: resolver.key(target)? }),
         _ => Err(TableError::internal("a column of a filter that is no key")),
@@ -66,12 +67,23 @@ fn of_row_group(
     row_group: usize,
     ruled_out: &[&Leaf],
 ) -> Result<Outcome> {
+    outcome(filter, sources, ruled_out, &mut |source| chunk_facts(file, source, row_group))
+}
+
+/// What the filter may be in some rows, of which `facts` says what their columns hold. The tests in `ruled_out` are
+/// true nowhere in them.
+pub(super) fn outcome(
+    filter: &BoundFilter,
+    sources: &[FilterSource],
+    ruled_out: &[&Leaf],
+    facts: &mut dyn FnMut(&FilterSource) -> Result<Facts>,
+) -> Result<Outcome> {
     filter.predicate.fold(&mut |leaf| {
         let outcome = match leaf {
             Leaf::Constant(value) => Outcome::constant(*value),
             Leaf::Columns(..) => Outcome::ANY,
             Leaf::Column(column, test) => match sources.get(*column) {
-                Some(source) => chunk_facts(file, source, row_group)?.outcome(test),
+                Some(source) => facts(source)?.outcome(test),
                 None => Outcome::ANY,
             },
         };

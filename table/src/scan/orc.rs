@@ -11,16 +11,20 @@ mod decode;
 mod integers;
 mod messages;
 mod read;
+mod statistics;
 mod stripe;
 mod tail;
 
 use std::sync::Arc;
 
 pub(super) use read::Reading;
+pub(super) use statistics::{rows_that_may_match, stripes_that_may_hold};
+use tokio::sync::OnceCell;
 
 use self::compression::Codec;
 use self::messages::Stripe;
-use self::tail::Tail;
+use self::statistics::Statistics;
+use self::tail::{Metadata, Tail};
 use super::RowGroupSpan;
 use super::columns::FileColumns;
 use super::parquet::guarded;
@@ -40,6 +44,10 @@ pub(super) struct OrcFile {
     stripes: Vec<Stripe>,
     spans: Vec<RowGroupSpan>,
     columns: FileColumns,
+    writer_version: u64,
+    metadata: Metadata,
+    /// Of the stripes, once they were asked for.
+    statistics: OnceCell<Statistics>,
     /// For each leaf; no ORC file has one.
     int96: Vec<bool>,
 }
@@ -86,12 +94,24 @@ impl OrcFile {
     }
 
     fn new(table: Table, file: Arc<FileEntry>, tail: Tail) -> Result<Self> {
-        let Tail { codec, types, stripes, n_rows } = tail;
+        let Tail { codec, types, stripes, n_rows, metadata, writer_version } = tail;
         let spans = check(&stripes, n_rows, &file).map_err(|fault| fault.at(&file.path))?;
         let schema = columns::arrow_schema(&types).map_err(|fault| fault.at(&file.path))?;
         let columns = FileColumns::new(&schema, table.name_mapping(), file.content);
         let n_leaves = columns.columns.last().map_or(0, |column| column.leaves.end);
-        Ok(Self { table, file, codec, types, stripes, spans, columns, int96: vec![false; n_leaves] })
+        Ok(Self {
+            int96: vec![false; n_leaves],
+            statistics: OnceCell::new(),
+            table,
+            file,
+            codec,
+            types,
+            stripes,
+            spans,
+            columns,
+            writer_version,
+            metadata,
+        })
     }
 
     pub(super) fn spans(&self) -> &[RowGroupSpan] {

@@ -4,18 +4,16 @@ use arrow_array::Array;
 
 use super::parquet::{Inner, guarded};
 use super::projection::Column;
-use super::resolve::KeyColumn;
+use super::resolve::{KeyColumn, Resolver};
 use super::statistics::ColumnBounds;
 use super::{KeyRanges, Projection, bloom};
+use crate::table::Table;
 use crate::{Result, TableError};
 
 /// Row groups that may hold a row with one of `keys`.
 pub(super) async fn row_groups(file: &Inner, keys: &KeyRanges) -> Result<Vec<usize>> {
+    let columns = key_columns(&file.table, &file.resolver(), keys)?;
     let n_keys = keys.arrays.first().map_or(0, |array| array.len());
-    if keys.ids.len() != keys.arrays.len() || keys.arrays.iter().any(|array| array.len() != n_keys) {
-        return Err(TableError::internal("key columns of different lengths"));
-    }
-    let columns = columns(file, keys)?;
     let mut kept = Vec::new();
     for span in file.spans().iter().filter(|span| span.n_rows > 0) {
         let mut alive = vec![true; n_keys];
@@ -64,9 +62,13 @@ async fn ask_filters(
     Ok(alive.contains(&true))
 }
 
-fn columns(file: &Inner, keys: &KeyRanges) -> Result<Vec<KeyColumn>> {
-    let projection = Projection::keys(&file.table, &keys.ids)?;
-    let resolver = file.resolver();
+/// Where the key columns of a file come from.
+pub(super) fn key_columns(table: &Table, resolver: &Resolver<'_>, keys: &KeyRanges) -> Result<Vec<KeyColumn>> {
+    let n_keys = keys.arrays.first().map_or(0, |array| array.len());
+    if keys.ids.len() != keys.arrays.len() || keys.arrays.iter().any(|array| array.len() != n_keys) {
+        return Err(TableError::internal("key columns of different lengths"));
+    }
+    let projection = Projection::keys(table, &keys.ids)?;
     let columns = projection.columns().iter().zip(&keys.arrays).map(|(column, array)| {
         let Column::Key(target) = column else { return Err(TableError::internal("a key column that is none")) };
         if target.arrow.data_type() != array.data_type() {

@@ -7,7 +7,7 @@ use super::avro::AvroFile;
 use super::orc::OrcFile;
 use super::parquet::{self, Inner};
 use super::stream::BatchStream;
-use super::{KeyRanges, Projection, RowGroupSpan, RowSelect, may_match, prune};
+use super::{KeyRanges, Projection, RowGroupSpan, RowSelect, may_match, orc, prune};
 use crate::file::{FileEntry, FileFormat};
 use crate::filter::BoundFilter;
 use crate::table::Table;
@@ -82,7 +82,8 @@ impl FileReader {
     pub async fn row_groups_that_may_hold(&self, keys: &KeyRanges) -> Result<Vec<usize>> {
         match &self.file {
             OpenFile::Parquet(file) => prune::row_groups(file, keys).await,
-            OpenFile::Avro(_) | OpenFile::Orc(_) => Ok(self.row_groups().iter().map(|span| span.index).collect()),
+            OpenFile::Avro(_) => Ok(self.row_groups().iter().map(|span| span.index).collect()),
+            OpenFile::Orc(file) => orc::stripes_that_may_hold(file, keys).await,
         }
     }
 
@@ -94,7 +95,8 @@ impl FileReader {
     pub async fn rows_that_may_match(&self, filter: &BoundFilter, projection: &Projection) -> Result<RowSelect> {
         match &self.file {
             OpenFile::Parquet(file) => may_match::rows(file, filter, projection).await,
-            OpenFile::Avro(_) | OpenFile::Orc(_) => Ok(RowSelect::default()),
+            OpenFile::Avro(_) => Ok(RowSelect::default()),
+            OpenFile::Orc(file) => orc::rows_that_may_match(file, filter).await,
         }
     }
 

@@ -5,6 +5,7 @@ mod condition;
 mod fixtures;
 mod histories;
 mod layouts;
+mod orc;
 mod pruning;
 mod retract;
 

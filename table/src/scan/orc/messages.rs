@@ -3,7 +3,7 @@
 //! Source: `orc_proto.proto` of the ORC project, whose numbers of fields these are. Other fields are passed over.
 
 use super::Fault;
-use crate::varint::varint;
+use crate::varint::{varint, zigzag};
 
 /// Entries of one list at most: beyond that a file was made to take memory.
 const ENTRIES_MAX: usize = 1 << 20;
@@ -15,6 +15,8 @@ pub(super) struct PostScript {
     pub(super) compression: u64,
     pub(super) chunk_bytes_max: Option<u64>,
     pub(super) metadata_bytes: u64,
+    /// Counts what was put right in the writers of the ORC project.
+    pub(super) writer_version: u64,
     pub(super) magic: Vec<u8>,
 }
 
@@ -72,6 +74,27 @@ pub(super) struct Encoding {
     pub(super) dictionary_size: u64,
 }
 
+/// What is known of the values of a column in some rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct ColumnStatistics {
+    /// Without nulls.
+    pub(super) n_values: Option<u64>,
+    /// No value is below it.
+    pub(super) min: Option<Stored>,
+    /// No value is above it.
+    pub(super) max: Option<Stored>,
+}
+
+/// A bound as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stored {
+    /// Of integers, dates and booleans (0, 1).
+    Integer(i64),
+    Float(f64),
+    /// Of texts; of decimals in digits.
+    Text(Vec<u8>),
+}
+
 impl Stripe {
     /// Where its footer begins.
     pub(super) fn footer_start(&self) -> Option<u64> {
@@ -100,6 +123,7 @@ impl PostScript {
                 2 => message.compression = value.number()?,
                 3 => message.chunk_bytes_max = Some(value.number()?),
                 5 => message.metadata_bytes = value.number()?,
+                6 => message.writer_version = value.number()?,
                 8000 => message.magic = value.bytes()?.to_vec(),
                 _ => {}
             }
@@ -212,6 +236,125 @@ impl Encoding {
         })?;
         Ok(message)
     }
+}
+
+/// The statistics of all columns, for each stripe.
+pub(super) fn stripe_statistics(bytes: &[u8]) -> Result<Vec<Vec<ColumnStatistics>>, Fault> {
+    let mut stripes = Vec::new();
+    // Empty ones take no bytes of their own, but memory: the limit is on all stripes together.
+    let mut n_columns = 0;
+    for_each_field(bytes, |number, value| {
+        if number == 1 {
+            let mut columns = Vec::new();
+            for_each_field(value.bytes()?, |number, value| {
+                if number == 1 {
+                    n_columns += 1;
+                    if n_columns > ENTRIES_MAX {
+                        return Err(format!("it has more than `{ENTRIES_MAX}` statistics").into());
+                    }
+                    columns.push(ColumnStatistics::parse(value.bytes()?)?);
+                }
+                Ok(())
+            })?;
+            push(&mut stripes, columns)?;
+        }
+        Ok(())
+    })?;
+    Ok(stripes)
+}
+
+impl ColumnStatistics {
+    fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut message = Self::default();
+        let mut n_true = None;
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => message.n_values = Some(value.number()?),
+                2 | 7 => message.integers(value.bytes()?)?,
+                3 => message.floats(value.bytes()?)?,
+                4 => message.texts(value.bytes()?)?,
+                5 => n_true = first_count(value.bytes()?)?,
+                6 => message.decimals(value.bytes()?)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if let (Some(n_true), Some(n_values)) = (n_true, message.n_values) {
+            message.min = Some(Stored::Integer(i64::from(n_true == n_values)));
+            message.max = Some(Stored::Integer(i64::from(n_true > 0)));
+        }
+        Ok(message)
+    }
+
+    /// `IntegerStatistics` and `DateStatistics`
+    fn integers(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => self.min = Some(Stored::Integer(zigzag(value.number()?))),
+                2 => self.max = Some(Stored::Integer(zigzag(value.number()?))),
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// `DoubleStatistics`. A writer that meets NaN first compares all that follows with it, and forgets it; only the
+    /// sum tells that bounds say nothing.
+    fn floats(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let mut numbers = [None; 3];
+        for_each_field(bytes, |number, value| {
+            let place = usize::try_from(number).ok().and_then(|number| numbers.get_mut(number.wrapping_sub(1)));
+            if let Some(place) = place {
+                let bytes = value.bytes()?.try_into().map_err(|_| "a float of its statistics is none")?;
+                *place = Some(f64::from_le_bytes(bytes));
+            }
+            Ok(())
+        })?;
+        if let [min, max, Some(sum)] = numbers
+            && !sum.is_nan()
+        {
+            self.min = min.map(Stored::Float);
+            self.max = max.map(Stored::Float);
+        }
+        Ok(())
+    }
+
+    /// `StringStatistics`: in place of a long text there is a shorter one below or above it.
+    fn texts(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 | 4 => self.min = Some(Stored::Text(value.bytes()?.to_vec())),
+                2 | 5 => self.max = Some(Stored::Text(value.bytes()?.to_vec())),
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// `DecimalStatistics`
+    fn decimals(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        for_each_field(bytes, |number, value| {
+            match number {
+                1 => self.min = Some(Stored::Text(value.bytes()?.to_vec())),
+                2 => self.max = Some(Stored::Text(value.bytes()?.to_vec())),
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Of `BucketStatistics`: how many booleans are true.
+fn first_count(bytes: &[u8]) -> Result<Option<u64>, Fault> {
+    let mut first = None;
+    for_each_field(bytes, |number, value| match number {
+        1 => value.for_each_number(|count| {
+            first.get_or_insert(count);
+            Ok(())
+        }),
+        _ => Ok(()),
+    })?;
+    Ok(first)
 }
 
 fn pair(bytes: &[u8]) -> Result<(String, String), Fault> {

@@ -1,4 +1,6 @@
-//! The end of an ORC file: postscript and footer.
+//! The end of an ORC file: postscript and footer, and the statistics of stripes before it.
+
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -16,6 +18,9 @@ const TAIL_GUESS_BYTES: u64 = 64 * 1024;
 /// A footer beyond this is not read, compressed or not.
 const FOOTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Statistics beyond this are not read, compressed or not: they only save reading.
+pub(super) const METADATA_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 const MAGIC: &[u8] = b"ORC";
 
 /// What reading rows needs of the end of a file.
@@ -25,6 +30,33 @@ pub(super) struct Tail {
     pub(super) types: Vec<Type>,
     pub(super) stripes: Vec<Stripe>,
     pub(super) n_rows: u64,
+    pub(super) metadata: Metadata,
+    pub(super) writer_version: u64,
+}
+
+/// The statistics of stripes, compressed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Metadata {
+    range: Range<u64>,
+    /// As they were read with the footer.
+    bytes: Option<Bytes>,
+}
+
+impl Metadata {
+    /// `None` if there are none, or too many.
+    pub(super) async fn read(&self, table: &Table, file: &FileEntry) -> Result<Option<Bytes>> {
+        let n_bytes = self.range.end.saturating_sub(self.range.start);
+        if n_bytes == 0 || n_bytes > METADATA_BYTES_MAX as u64 {
+            return Ok(None);
+        }
+        match &self.bytes {
+            Some(bytes) => Ok(Some(bytes.clone())),
+            None => {
+                let read = table.storage().read_ranges(&file.path, std::slice::from_ref(&self.range)).await?;
+                Ok(read.into_iter().next())
+            }
+        }
+    }
 }
 
 /// Reads the end of a file.
@@ -53,9 +85,18 @@ pub(super) async fn read(table: &Table, file: &FileEntry) -> Result<Tail> {
             table.storage().read_ranges(&file.path, std::slice::from_ref(&range)).await?.into_iter().next()
         }
     };
+    let metadata_start = start - place.metadata_bytes;
+    let metadata = Metadata {
+        range: metadata_start..start,
+        // A copy, so that the whole end of the file does not stay in memory.
+        bytes: metadata_start
+            .checked_sub(have_from)
+            .and_then(|from| slice(&end, from, start - have_from))
+            .map(|bytes| Bytes::copy_from_slice(&bytes)),
+    };
     let footer = footer.ok_or_else(|| TableError::internal("a range was not read"))?;
     let path = file.path.clone();
-    on_pool(move || parse(footer, place.codec).map_err(|fault| fault.at(&path))).await?
+    on_pool(move || parse(footer, place, metadata).map_err(|fault| fault.at(&path))).await?
 }
 
 fn slice(bytes: &Bytes, start: u64, end: u64) -> Option<Bytes> {
@@ -68,6 +109,8 @@ fn slice(bytes: &Bytes, start: u64, end: u64) -> Option<Bytes> {
 struct Place {
     codec: Codec,
     footer_bytes: u64,
+    metadata_bytes: u64,
+    writer_version: u64,
     /// With the byte that tells its length.
     postscript_bytes: u64,
 }
@@ -87,15 +130,18 @@ fn postscript(end: &[u8], size: u64) -> std::result::Result<Place, Fault> {
         return Err("its footer claims more bytes than the file has".into());
     }
     let codec = Codec::new(postscript.compression, postscript.chunk_bytes_max)?;
-    Ok(Place { codec, footer_bytes: postscript.footer_bytes, postscript_bytes })
+    let PostScript { footer_bytes, metadata_bytes, writer_version, .. } = postscript;
+    Ok(Place { codec, footer_bytes, metadata_bytes, writer_version, postscript_bytes })
 }
 
-fn parse(footer: Bytes, codec: Codec) -> std::result::Result<Tail, Fault> {
+fn parse(footer: Bytes, place: Place, metadata: Metadata) -> std::result::Result<Tail, Fault> {
+    let Place { codec, writer_version, .. } = place;
     let footer = Footer::parse(&codec.decompress(footer, FOOTER_BYTES_MAX)?)?;
     if footer.is_encrypted {
         return Err(encrypted());
     }
-    Ok(Tail { codec, types: footer.types, stripes: footer.stripes, n_rows: footer.n_rows })
+    let Footer { types, stripes, n_rows, .. } = footer;
+    Ok(Tail { codec, types, stripes, n_rows, metadata, writer_version })
 }
 
 /// Columns of an ORC file may be encrypted by themselves.
