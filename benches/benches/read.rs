@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use criterion::{Criterion, Throughput};
 use frazil_benches::data::{DataFolder, DeleteScope, Events, small_commits};
-use frazil_benches::events::DeletedKeys;
+use frazil_benches::events::KeyColumn;
 use frazil_benches::subject::{self, BareInput, Found, Probe};
 use frazil_benches::table::ManifestMerging;
 
@@ -31,10 +31,10 @@ fn main() -> Result<()> {
 fn reads(criterion: &mut Criterion, n_rows: i64) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let events = Events::new(DataFolder::default(), n_rows, 4, 1)?;
-    let keys = DeletedKeys::new(n_rows / 10, n_rows);
     let appended = runtime.block_on(subject::load(&events.appended()?))?;
     let by_position = runtime.block_on(subject::load(&events.deleted_by_position(DeleteScope::File)?))?;
-    let by_key = runtime.block_on(subject::load(&events.deleted_by_key(keys, n_rows / 10)?))?;
+    let keys = events.keys(KeyColumn::Id, n_rows / 10);
+    let by_key = runtime.block_on(subject::load(&events.deleted_by_key(KeyColumn::Id, n_rows / 10)?))?;
     let files = runtime.block_on(subject::files(&appended))?;
     let probe = runtime.block_on(Probe::new(&by_key))?;
     // An error would look like a fast read.

@@ -1,6 +1,6 @@
 //! Tables on the local disk, made once and kept: `target/bench-data-…`, unless another folder is given.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 
-use crate::events::{self, DeletedKeys, ID, ID_FIELD, with_id};
+use crate::events::{self, DeletedKeys, ID_FIELD, KeyColumn, with_id};
 use crate::table::{ManifestMerging, TableWriter};
 
 /// Changes with the contents of the tables, so that old ones are made anew.
@@ -145,14 +145,34 @@ impl Events {
         })
     }
 
-    /// The same table with one equality delete file over `id`.
+    /// Keys of a column for an equality delete file.
+    pub fn keys(&self, column: KeyColumn, n_keys: i64) -> DeletedKeys {
+        DeletedKeys::new(n_keys, column.n_keys(self.n_rows))
+    }
+
+    /// The same table with one equality delete file over a column, of that many keys.
     ///
     /// # Errors
     /// A file could not be written.
-    pub fn deleted_by_key(&self, keys: DeletedKeys, n_keys: i64) -> Result<String> {
-        self.with_deletes(&format!("equality-{n_keys}"), |folder| {
-            Ok(vec![write_keys(&folder.join("deletes.parquet"), keys)?])
+    pub fn deleted_by_key(&self, column: KeyColumn, n_keys: i64) -> Result<String> {
+        let variant = match column {
+            KeyColumn::Id => format!("equality-{n_keys}"),
+            KeyColumn::User => format!("equality-user-{n_keys}"),
+        };
+        self.with_deletes(&variant, |folder| {
+            Ok(vec![write_keys(&folder.join("deletes.parquet"), column, self.keys(column, n_keys))?])
         })
+    }
+
+    /// Rows that have one of the keys in a column.
+    pub fn n_hits(&self, column: KeyColumn, keys: DeletedKeys) -> i64 {
+        match column {
+            KeyColumn::Id => keys.n_hits(),
+            KeyColumn::User => {
+                let users: HashSet<i64> = keys.hits().collect();
+                (0..self.n_rows).map(|id| i64::from(users.contains(&events::user(id)))).sum()
+            }
+        }
     }
 
     /// Number of rows and sum of the ids that are live under position deletes.
@@ -271,19 +291,18 @@ fn write_positions(path: &Path, files: &[&WrittenFile]) -> Result<DataFile> {
     Ok(file.build()?)
 }
 
-fn write_keys(path: &Path, deleted: DeletedKeys) -> Result<DataFile> {
-    let schema = Arc::new(Schema::new(vec![with_id(ID, DataType::Int64, false, ID_FIELD)]));
+fn write_keys(path: &Path, column: KeyColumn, deleted: DeletedKeys) -> Result<DataFile> {
+    let id = column.field_id();
+    let schema = Arc::new(Schema::new(vec![with_id(column.name(), DataType::Int64, false, id)]));
     let keys: Vec<i64> = deleted.keys().collect();
     let batches = keys.chunks(BATCH_ROWS).map(|keys| {
         let keys: ArrayRef = Arc::new(Int64Array::from(keys.to_vec()));
         Ok(RecordBatch::try_new(schema.clone(), vec![keys])?)
     });
     let n_bytes = write(path, schema.clone(), batches)?;
-    let bound = |key: Option<&i64>| key.map(|key| (ID_FIELD, Datum::long(*key))).into_iter().collect();
+    let bound = |key: Option<&i64>| key.map(|key| (id, Datum::long(*key))).into_iter().collect();
     let mut file = described(path, DataContentType::EqualityDeletes, keys.len() as u64, n_bytes)?;
-    file.lower_bounds(bound(keys.iter().min()))
-        .upper_bounds(bound(keys.iter().max()))
-        .equality_ids(Some(vec![ID_FIELD]));
+    file.lower_bounds(bound(keys.iter().min())).upper_bounds(bound(keys.iter().max())).equality_ids(Some(vec![id]));
     Ok(file.build()?)
 }
 

@@ -20,6 +20,54 @@ pub const ID: &str = "id";
 /// Field id of the key column.
 pub const ID_FIELD: i32 = 1;
 
+/// Users, which are numbered from 0: the values of `user_id`, in no order.
+pub const N_USERS: i64 = 5_000_000;
+
+/// A column whose values equality deletes name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyColumn {
+    /// `id`: the rows of a file have consecutive keys.
+    Id,
+    /// `user_id`: the rows of a file have keys from everywhere.
+    User,
+}
+
+impl KeyColumn {
+    /// Name of the column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Id => ID,
+            Self::User => "user_id",
+        }
+    }
+
+    /// Field id of the column.
+    pub fn field_id(self) -> i32 {
+        match self {
+            Self::Id => ID_FIELD,
+            Self::User => 3,
+        }
+    }
+
+    /// How many keys there are in a table of `n_rows` rows, from 0 on.
+    pub fn n_keys(self, n_rows: i64) -> i64 {
+        match self {
+            Self::Id => n_rows,
+            Self::User => N_USERS,
+        }
+    }
+}
+
+/// The user of a row.
+pub fn user(id: i64) -> i64 {
+    i64::try_from(random(id, 4) % N_USERS.unsigned_abs()).unwrap_or(0)
+}
+
+/// A number of a row, for one of its columns.
+fn random(id: i64, stream: u64) -> u64 {
+    mix(id.unsigned_abs().wrapping_mul(8).wrapping_add(stream))
+}
+
 /// Microseconds of the first row's `ts`.
 const FIRST_TS: i64 = 1_704_067_200_000_000;
 
@@ -69,7 +117,6 @@ pub fn with_id(name: &str, data_type: DataType, nullable: bool, id: impl ToStrin
 /// # Errors
 /// None that a caller could provoke: the columns fit [`arrow_schema()`].
 pub fn batch(ids: Range<i64>) -> Result<RecordBatch> {
-    let random = |id: i64, stream: u64| mix(id.unsigned_abs().wrapping_mul(8).wrapping_add(stream));
     let fraction = |random: u64| (random >> 11) as f64 / (1_u64 << 53) as f64;
     let mut categories = StringBuilder::new();
     let mut payloads = StringBuilder::new();
@@ -87,7 +134,7 @@ pub fn batch(ids: Range<i64>) -> Result<RecordBatch> {
     let arrays: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(ids.clone())),
         Arc::new(TimestampMicrosecondArray::from_iter_values(ids.clone().map(|id| FIRST_TS + 3000 * id + id % 1000))),
-        Arc::new(ids.clone().map(|id| i64::try_from(random(id, 4) % 5_000_000).ok()).collect::<Int64Array>()),
+        Arc::new(Int64Array::from_iter(ids.clone().map(|id| Some(user(id))))),
         Arc::new(categories.finish()),
         Arc::new(Float64Array::from_iter_values(ids.clone().map(|id| fraction(random(id, 5)) * 1000.0))),
         Arc::new(ids.clone().map(|id| quantity(random(id, 6))).collect::<Int32Array>()),
@@ -111,27 +158,27 @@ pub fn is_deleted_by_position(id: i64) -> bool {
     mix(id.unsigned_abs() ^ 0x6465_6c65_7465).is_multiple_of(20)
 }
 
-/// Keys for equality deletes: half of them (but at most one row in twenty) are those of rows, spread over the
-/// table, the rest belong to no row. In no order, without repetition.
+/// Keys for equality deletes: half of them (but at most one in twenty of those that rows may have) are spread over
+/// these, the rest belong to no row. In no order, without repetition.
 #[derive(Debug, Clone, Copy)]
 pub struct DeletedKeys {
     n_keys: i64,
     n_hits: i64,
-    n_rows: i64,
+    n_taken: i64,
 }
 
 impl DeletedKeys {
-    /// Keys for a table of `n_rows` rows.
-    pub fn new(n_keys: i64, n_rows: i64) -> Self {
-        Self { n_keys, n_hits: (n_keys / 2).min(n_rows / 20), n_rows }
+    /// `n_keys` keys, where rows have the keys from 0 up to `n_taken`.
+    pub fn new(n_keys: i64, n_taken: i64) -> Self {
+        Self { n_keys, n_hits: (n_keys / 2).min(n_taken / 20), n_taken }
     }
 
-    /// How many belong to a row.
+    /// How many are keys that rows may have.
     pub fn n_hits(&self) -> i64 {
         self.n_hits
     }
 
-    /// Ids of the rows that are deleted, ascending.
+    /// Those that rows may have, ascending.
     pub fn hits(&self) -> impl Iterator<Item = i64> {
         (0..self.n_hits).map(|index| self.hit(index))
     }
@@ -142,13 +189,13 @@ impl DeletedKeys {
         let shuffled = (0..self.n_keys).map(|index| index * 2_147_483_647 % self.n_keys);
         shuffled.map(
             |index| {
-                if index < self.n_hits { self.hit(index) } else { self.n_rows + 7 * (index - self.n_hits) }
+                if index < self.n_hits { self.hit(index) } else { self.n_taken + 7 * (index - self.n_hits) }
             },
         )
     }
 
     fn hit(&self, index: i64) -> i64 {
-        let step = self.n_rows / self.n_hits;
+        let step = self.n_taken / self.n_hits;
         index * step + i64::try_from(mix(index.unsigned_abs()) >> 1).unwrap_or(0) % step
     }
 }

@@ -22,7 +22,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::SchemaDescriptor;
 
-use crate::events::{ID, ID_FIELD};
+use crate::events::ID;
 
 /// Rows of one batch, for every subject.
 pub const BATCH_ROWS: usize = 8192;
@@ -93,14 +93,16 @@ pub fn bare_decode(files: &LiveFiles, input: BareInput) -> Result<Found> {
     Ok(found)
 }
 
-/// The same for the column `id` only.
+/// The same for the key column of the equality deletes only.
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn bare_key_decode(files: &LiveFiles) -> Result<Found> {
+pub fn bare_key_decode(table: &Table, files: &LiveFiles) -> Result<Found> {
+    let schema = table.metadata().current_schema();
+    let name = schema.name_by_field_id(key_id(files)?.get()).context("the table has no such key column")?;
     let mut found = Found::default();
     for file in &files.data {
-        bare(File::open(file.key())?, |schema| ProjectionMask::columns(schema, [ID]), &mut found)?;
+        bare(File::open(file.key())?, |schema| ProjectionMask::columns(schema, [name]), &mut found)?;
     }
     Ok(found)
 }
@@ -175,8 +177,13 @@ pub async fn semi_join(table: &Table) -> Result<(Found, u64)> {
 /// The table cannot be read.
 pub async fn keys(table: &Table, files: &LiveFiles) -> Result<KeySet> {
     let limit = KeySetLimit { bytes_max: u64::MAX };
-    let keys = KeySet::load(table, &[FieldId::new(ID_FIELD)], &files.deletes, KeyPart::WHOLE, None, limit).await?;
+    let keys = KeySet::load(table, &[key_id(files)?], &files.deletes, KeyPart::WHOLE, None, limit).await?;
     keys.context("the keys do not fit into memory")
+}
+
+fn key_id(files: &LiveFiles) -> Result<FieldId> {
+    let ids = files.deletes.first().map(|file| file.equality_ids.as_slice());
+    ids.and_then(<[FieldId]>::first).copied().context("the table has no equality deletes")
 }
 
 /// What is left of a semi-join once the keys are loaded: decodes the key column and looks it up. Returns the

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use frazil_benches::data::{DataFolder, DeleteScope, Events, small_commits};
-use frazil_benches::events::DeletedKeys;
+use frazil_benches::events::KeyColumn;
 use frazil_benches::measure::{Run, Spread, Stopwatch, alternate};
 use frazil_benches::peer;
 use frazil_benches::subject::{self, BareInput, NewestAppend, Probe};
@@ -68,7 +68,8 @@ enum Command {
         #[arg(long, default_value_t = 1_000_000)]
         keys: i64,
     },
-    /// Finding the rows that an equality delete file removes
+    /// Finding the rows that an equality delete file removes: by a column with consecutive values, and by one with
+    /// scattered ones
     SemiJoin {
         /// Keys in that file
         #[arg(long, default_value_t = 1_000_000)]
@@ -172,10 +173,11 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 async fn measure(subject: Subject, path: &str, memory_limit_bytes: Option<u64>) -> Result<Run> {
     match subject {
         Subject::BareFile | Subject::BareMemory | Subject::BareKeys => {
-            let files = subject::files(&subject::load(path).await?).await?;
+            let table = subject::load(path).await?;
+            let files = subject::files(&table).await?;
             let watch = Stopwatch::start();
             let found = match subject {
-                Subject::BareKeys => subject::bare_key_decode(&files)?,
+                Subject::BareKeys => subject::bare_key_decode(&table, &files)?,
                 Subject::BareMemory => subject::bare_decode(&files, BareInput::Memory)?,
                 _ => subject::bare_decode(&files, BareInput::File)?,
             };
@@ -240,13 +242,16 @@ fn run(command: Command, table: &TableArguments, rounds: usize) -> Result<()> {
         }
         Command::EqualityDeletes { keys } => {
             let events = events()?;
-            let deleted = DeletedKeys::new(keys, events.n_rows);
-            let path = events.deleted_by_key(deleted, keys)?;
+            let deleted = events.keys(KeyColumn::Id, keys);
+            let path = events.deleted_by_key(KeyColumn::Id, keys)?;
             let expected = Some(events.live_under_keys(deleted));
             let name = format!("{keys} equality-delete keys");
             beside_bare(&name, Subject::Rows, &path, &events.appended()?, 0.55, expected, rounds)
         }
-        Command::SemiJoin { keys } => semi_join(&events()?, keys, rounds),
+        Command::SemiJoin { keys } => {
+            semi_join(&events()?, KeyColumn::Id, keys, rounds)?;
+            semi_join(&events()?, KeyColumn::User, keys, rounds)
+        }
         Command::MemoryLimit { keys, limit_megabytes, peak_megabytes } => {
             memory_limit(&events()?, keys, limit_megabytes * MEGABYTE, peak_megabytes * MEGABYTE, rounds)
         }
@@ -292,13 +297,17 @@ fn beside_bare(
     Ok(())
 }
 
-fn semi_join(events: &Events, n_keys: i64, rounds: usize) -> Result<()> {
-    let deleted = DeletedKeys::new(n_keys, events.n_rows);
-    let path = events.deleted_by_key(deleted, n_keys)?;
+fn semi_join(events: &Events, column: KeyColumn, n_keys: i64, rounds: usize) -> Result<()> {
+    let n_hits = events.n_hits(column, events.keys(column, n_keys));
+    let path = events.deleted_by_key(column, n_keys)?;
+    let order = match column {
+        KeyColumn::Id => "",
+        KeyColumn::User => ", rows scattered over them",
+    };
     let subjects = [
-        (format!("look-up of the decoded key column in {n_keys} keys"), Subject::Probe),
-        (format!("semi-join with {n_keys} loaded keys: decode and look-up"), Subject::KeyScan),
-        (format!("semi-join with {n_keys} keys, loading them included"), Subject::SemiJoin),
+        (format!("look-up of the decoded key column in {n_keys} keys{order}"), Subject::Probe),
+        (format!("semi-join with {n_keys} loaded keys: decode and look-up{order}"), Subject::KeyScan),
+        (format!("semi-join with {n_keys} keys, loading them included{order}"), Subject::SemiJoin),
     ];
     let mut children: Vec<_> = subjects.iter().map(|(_, subject)| subject.child(&path)).collect();
     children.push(Subject::BareKeys.child(&path));
@@ -306,7 +315,7 @@ fn semi_join(events: &Events, n_keys: i64, rounds: usize) -> Result<()> {
     let bare = runs.last().context("no run")?;
     for ((name, subject), runs) in subjects.iter().zip(&runs) {
         for run in runs {
-            ensure!(run.check == deleted.n_hits(), "{name}: {run:?}, but {} rows are deleted", deleted.n_hits());
+            ensure!(run.check == n_hits, "{name}: {run:?}, but {n_hits} rows are deleted");
         }
         let n_rows = u64::try_from(events.n_rows)?;
         let decodes = !matches!(subject, Subject::Probe);
@@ -325,8 +334,8 @@ fn semi_join(events: &Events, n_keys: i64, rounds: usize) -> Result<()> {
 }
 
 fn memory_limit(events: &Events, n_keys: i64, limit_bytes: u64, peak_bytes_max: u64, rounds: usize) -> Result<()> {
-    let deleted = DeletedKeys::new(n_keys, events.n_rows);
-    let path = events.deleted_by_key(deleted, n_keys)?;
+    let deleted = events.keys(KeyColumn::Id, n_keys);
+    let path = events.deleted_by_key(KeyColumn::Id, n_keys)?;
     let mut child = Subject::Rows.child(&path);
     child.extend(["--memory-limit-bytes".to_owned(), limit_bytes.to_string()]);
     let runs = alternate(&[child], rounds)?;
