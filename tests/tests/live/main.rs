@@ -19,3 +19,18 @@ mod read;
 mod service;
 mod stores;
 mod tables;
+
+use frazil_fixtures::Rows;
+
+/// What changes come to.
+fn folded(stream: &read::Stream) -> Rows {
+    let mut rows = Rows::default();
+    for change in stream.changes() {
+        if change.operation.adds() {
+            rows.insert(change.row.clone());
+        } else {
+            assert!(rows.remove(&change.row), "takes away what is not there: {}", change.row);
+        }
+    }
+    rows
+}

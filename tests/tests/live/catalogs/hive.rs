@@ -2,13 +2,19 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
-use frazil_table::catalog::{CatalogConfig, CatalogKind, TableName};
+use frazil_fixtures::{FixtureTable, Located, table, tables};
+use frazil_reader::{At, ReadOptions, RowsOptions};
+use frazil_table::catalog::{CatalogConfig, CatalogKind, TableName, open_catalog};
+use frazil_table::{SnapshotId, SystemClock};
+use rstest::rstest;
 use tempfile::TempDir;
 
 use super::contract::Subject;
 use super::{config, own_namespace};
+use crate::read;
 use crate::service::{host_and_port, service};
 
 /// A metastore of one version.
@@ -126,5 +132,39 @@ impl Subject for Hive {
 
     fn folder(&self, table: &TableName) -> String {
         format!("{}/{}", self.folder.path().display(), table.table)
+    }
+}
+
+/// Registers a table that another engine wrote, and reads it by its name: rows of all snapshots, and what its changes
+/// come to.
+async fn check(hive: &Hive, fixture: &FixtureTable) {
+    let name = TableName { namespace: vec![hive.namespace()], table: fixture.name.clone() };
+    hive.register(&name, &fixture.metadata_file.display().to_string()).await;
+    let catalog = open_catalog(hive.config(), &read::storage(), Arc::new(SystemClock)).await.unwrap();
+    let table = catalog.table_source(name).load().await.unwrap();
+    for snapshot in &fixture.snapshots {
+        let at = At::Snapshot(SnapshotId::new(snapshot.snapshot_id));
+        let options = RowsOptions { at, ..RowsOptions::default() };
+        let rows = read::rows(&table, fixture.schema(snapshot.schema_id), options).await.unwrap();
+        assert_eq!(rows.difference_to(&fixture.expected_rows(snapshot)), None, "{}", fixture.label());
+    }
+    let stream = read::changes(&table, fixture, ReadOptions::default()).await.unwrap();
+    stream.outcome.as_ref().unwrap();
+    let head = fixture.snapshot(fixture.branches["main"]).unwrap();
+    let difference = crate::folded(&stream).difference_to(&fixture.expected_rows(head));
+    assert_eq!(difference, None, "{}", fixture.label());
+}
+
+#[rstest]
+#[case::version_3("FRAZIL_TEST_HIVE3_URI")]
+#[case::version_4("FRAZIL_TEST_HIVE4_URI")]
+#[tokio::test]
+async fn tables_of_other_engines_are_read_by_their_names(#[case] variable: &str) {
+    let hive = Hive::new(variable).await;
+    let of_hive = tables().iter().filter(|fixture| matches!(fixture.located, Located::Hive { .. }));
+    let fixtures: Vec<&FixtureTable> = of_hive.chain([table("upsert_v2")]).collect();
+    assert!(fixtures.len() > 1, "a table that Spark wrote through a metastore is among the fixtures");
+    for fixture in fixtures {
+        check(&hive, fixture).await;
     }
 }
