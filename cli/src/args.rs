@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how its values are written.
 
 mod choices;
+mod lock;
 mod values;
 mod watermark;
 
@@ -16,6 +17,7 @@ pub(crate) use self::choices::{
     CheckArg, DuplicateArg, FilterUpdatesArg, FormatArg, KeyChangeArg, KindArg, LongsArg, MismatchArg, NonAppendArg,
     StyleArg,
 };
+pub(crate) use self::lock::{LockBreakArgs, LockCommand, LockTableArgs};
 use self::values::{NameList, parse_at, parse_duration, parse_from, parse_names, parse_schema, parse_size, parse_to};
 pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs};
 
@@ -108,6 +110,10 @@ pub(crate) enum Command {
         "  frazil watermark warehouse/db/orders --name column:ordered_at --lateness 10m"
     ))]
     Watermark(WatermarkArgs),
+    /// The commit lock of a table
+    #[command(subcommand)]
+    #[command(after_help = "Example:\n  frazil lock show prod.db.orders")]
+    Lock(LockCommand),
     /// Shows the changes of a table that Flink upserts into, which ships with this program, and checks them
     #[command(after_help = "Example:\n  frazil demo")]
     Demo,
@@ -126,7 +132,7 @@ pub(crate) enum Command {
 /// `frazil config`
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Reads the settings, tries every catalog and its warehouse, and says what is wrong where
+    /// Reads the settings, tries every catalog with its warehouse and the lock, and says what is wrong where
     #[command(after_help = "Examples:\n  frazil config check\n  frazil config check --catalog prod --json")]
     Check,
 }

@@ -1,33 +1,41 @@
-//! `frazil config check`: reads the settings, tries every catalog and its warehouse, and says what is wrong where.
+//! `frazil config check`: reads the settings, tries every catalog with its warehouse and the lock, and says what is
+//! wrong where.
 
 mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use frazil_lock::{Holder, LockName};
 use frazil_table::catalog::{Catalog, CatalogConfig, open_catalog};
 use frazil_table::storage::Storage;
 use frazil_table::{SystemClock, TableError};
 use futures::future::join_all;
 
-use self::report::{CatalogReport, Report, Step};
+use self::report::{CatalogReport, LockReport, Report, Step};
 use crate::args::GlobalArgs;
+use crate::clock;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::settings::{Catalogs, Properties, Settings, option_properties, shown};
+use crate::settings::{Catalogs, LockKind, LockSettings, Properties, Settings, option_properties, shown};
 
 /// For one catalog with all that is tried of it, whatever its own limits are.
 const CATALOG_TIMEOUT: Duration = Duration::from_secs(45);
 
+/// Others may be checking their settings at the same time.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
 /// Runs the command.
 ///
 /// # Errors
-/// [`CliError::Usage`] if settings are wrong; [`CliError::CheckFailed`] if something does not work.
+/// [`CliError::Usage`] if settings are wrong; [`CliError::CatalogsFailed`] and [`CliError::LockFailed`] if something does not
+/// work.
 pub(crate) async fn run(global: &GlobalArgs) -> Result<(), CliError> {
     let settings = Settings::load(global)?;
     let catalogs = settings.catalogs()?;
     let chosen = chosen(global, &catalogs)?;
-    let tried = join_all(chosen.iter().map(|(name, properties)| check(name, properties, &settings))).await;
+    let catalogs_tried = join_all(chosen.iter().map(|(name, properties)| check(name, properties, &settings)));
+    let (tried, lock) = tokio::join!(catalogs_tried, check_lock(settings.lock()));
     let report = Report {
         files: settings
             .file_path
@@ -37,10 +45,12 @@ pub(crate) async fn run(global: &GlobalArgs) -> Result<(), CliError> {
             .collect(),
         reader: settings.reader().shown(),
         catalogs: tried,
+        lock,
     };
     let text = if global.json { format!("{}\n", report.json()) } else { report.text() };
     Output::stdout().put(text.as_bytes())?;
     match report.n_failed() {
+        0 if report.has_lock_failed() => Err(CliError::LockFailed),
         0 => Ok(()),
         n_failed => Err(CliError::CatalogsFailed { n_failed, n_catalogs: report.catalogs.len() }),
     }
@@ -90,6 +100,33 @@ async fn check(name: &str, properties: &Properties, settings: &Settings) -> Cata
         vec![Step::failed("catalog", &TableError::catalog(name, detail).into())]
     });
     report
+}
+
+/// Takes a lock that no table has, and gives it back. `None` if no lock is set.
+async fn check_lock(settings: &LockSettings) -> Option<LockReport> {
+    if !settings.is_set() {
+        return None;
+    }
+    let step = match try_lock(settings).await {
+        Ok(detail) => Step::passed("lock", detail),
+        Err(error) => Step::failed("lock", &error),
+    };
+    Some(LockReport { kind: settings.kind().as_str(), properties: settings.shown(), steps: vec![step] })
+}
+
+async fn try_lock(settings: &LockSettings) -> Result<String, CliError> {
+    let lock = settings.open()?;
+    let name = LockName::new("frazil config check")?;
+    let holder = Holder::of_this_process("frazil", "config check", clock::now_ms());
+    let guard = lock.acquire(&name, &holder, LOCK_WAIT).await?;
+    guard.release().await?;
+    Ok(match settings.kind() {
+        LockKind::Memory => "within this process only; writers of other processes are not in line".to_owned(),
+        LockKind::ZooKeeper => {
+            let wait = settings.acquire_timeout();
+            format!("answers; a lock can be taken and given back, and commits wait up to {wait:?} for theirs")
+        }
+    })
 }
 
 async fn steps(config: CatalogConfig) -> Vec<Step> {

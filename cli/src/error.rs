@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arrow_schema::ArrowError;
+use frazil_lock::LockError;
 use frazil_reader::ReadError;
 use frazil_table::{Advice, TableError};
 use serde_json::{Map, Value, json};
@@ -19,6 +20,18 @@ pub(crate) enum CliError {
     /// The library could not do it.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The lock of a table could not be had, or looked at.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The lock has changed hands since it was shown.
+    #[error("lock has changed hands, lock=`{name}`: nothing was taken away")]
+    LockChanged { name: String },
+    /// Whoever was asked did not agree.
+    #[error("lock was left as it is, lock=`{name}`")]
+    LockKept { name: String },
+    /// The lock of the settings cannot be used; the report says why.
+    #[error("the lock cannot be used")]
+    LockFailed,
     /// The output could not be written.
     #[error("cannot write, output=`{target}`")]
     Output {
@@ -90,8 +103,10 @@ impl CliError {
         ExitCode::from(match self {
             Self::ClosedPipe => 0,
             // An argument that the table contradicts is wrong usage as much as one that cannot be parsed.
-            Self::Usage(_) | Self::Read(ReadError::Table(TableError::InvalidRequest { .. })) => 2,
-            Self::NotYet => 75,
+            Self::Usage(_)
+            | Self::Read(ReadError::Table(TableError::InvalidRequest { .. }))
+            | Self::Lock(LockError::Invalid(_)) => 2,
+            Self::NotYet | Self::Lock(LockError::Busy { .. }) | Self::LockChanged { .. } => 75,
             Self::Interrupted => 130,
             Self::Terminated => 143,
             _ => 1,
@@ -103,6 +118,10 @@ impl CliError {
         match self {
             Self::Usage(_) => "USAGE",
             Self::Read(error) => error.code(),
+            Self::Lock(error) => lock_code(error),
+            Self::LockChanged { .. } => "LOCK_CHANGED",
+            Self::LockKept { .. } => "LOCK_KEPT",
+            Self::LockFailed => "LOCK_FAILED",
             Self::Output { .. } => "OUTPUT_FAILED",
             Self::Temporary { .. } => "TEMPORARY_FOLDER",
             Self::CheckFailed(_) => "CHECK_FAILED",
@@ -120,10 +139,20 @@ impl CliError {
         match self {
             Self::Read(error) => error.advice(),
             Self::Internal(_) | Self::CheckFailed(_) => Advice::ReportBug,
-            Self::Usage(_) | Self::Output { .. } | Self::CatalogsFailed { .. } => Advice::FixRequest,
-            Self::NotYet | Self::Temporary { .. } | Self::ClosedPipe | Self::Interrupted | Self::Terminated => {
-                Advice::RetryLater
-            }
+            Self::Lock(LockError::Lost { .. }) => Advice::VerifyFirst,
+            Self::Lock(LockError::Busy { .. } | LockError::Unavailable { .. }) => Advice::RetryLater,
+            Self::Usage(_)
+            | Self::Lock(_)
+            | Self::LockKept { .. }
+            | Self::LockFailed
+            | Self::Output { .. }
+            | Self::CatalogsFailed { .. } => Advice::FixRequest,
+            Self::LockChanged { .. }
+            | Self::NotYet
+            | Self::Temporary { .. }
+            | Self::ClosedPipe
+            | Self::Interrupted
+            | Self::Terminated => Advice::RetryLater,
         }
     }
 
@@ -169,12 +198,27 @@ impl CliError {
     fn remedy(&self) -> Option<String> {
         let remedy = match self {
             Self::Read(error) => return read_remedy(error),
+            Self::Lock(LockError::Busy { .. }) => "try again later; `frazil lock show` says who holds it and who waits",
+            Self::Lock(LockError::Unavailable { .. }) => {
+                "check `connect` of [lock] and that the service can be reached, then try again"
+            }
+            Self::Lock(LockError::Refused { .. }) => "check `user` and `password` of [lock], and what they allow",
+            Self::Lock(LockError::Lost { .. }) => "look whether the commit was made before it is tried again",
+            Self::LockChanged { .. } => "look again with `frazil lock show`",
+            Self::LockKept { .. } => "answer `y`, or pass --yes, to take it away",
             Self::Output { .. } => "check that the place is writable and has room, or choose another with -o",
             Self::Temporary { .. } => "free space there, or set TMPDIR to another folder",
-            Self::CatalogsFailed { .. } => "the report on standard output says what is wrong with each",
+            Self::CatalogsFailed { .. } | Self::LockFailed => {
+                "the report on standard output says what is wrong with each"
+            }
             Self::CheckFailed(_) => "this is a fault: please report it",
             Self::Internal(_) => "please report it, with the command and its output under -v",
-            Self::NotYet | Self::Usage(_) | Self::ClosedPipe | Self::Interrupted | Self::Terminated => return None,
+            Self::Lock(LockError::Invalid(_))
+            | Self::NotYet
+            | Self::Usage(_)
+            | Self::ClosedPipe
+            | Self::Interrupted
+            | Self::Terminated => return None,
         };
         Some(remedy.to_owned())
     }
@@ -183,11 +227,30 @@ impl CliError {
     fn details(&self) -> Value {
         let details = match self {
             Self::Read(error) => read_details(error),
+            Self::Lock(LockError::Busy { name, holder }) => {
+                vec![("lock", json!(name)), ("holder", json!(holder.as_ref().map(ToString::to_string)))]
+            }
+            Self::Lock(LockError::Lost { name, .. }) | Self::LockChanged { name } | Self::LockKept { name } => {
+                vec![("lock", json!(name))]
+            }
+            Self::Lock(LockError::Unavailable { service, .. } | LockError::Refused { service, .. }) => {
+                vec![("service", json!(service))]
+            }
             Self::Output { target, .. } => vec![("output", json!(target))],
             Self::Temporary { path, .. } => vec![("path", json!(path.display().to_string()))],
             _ => Vec::new(),
         };
         Value::Object(Map::from_iter(details.into_iter().map(|(name, value)| (name.to_owned(), value))))
+    }
+}
+
+fn lock_code(error: &LockError) -> &'static str {
+    match error {
+        LockError::Busy { .. } => "LOCK_BUSY",
+        LockError::Unavailable { .. } => "LOCK_UNAVAILABLE",
+        LockError::Lost { .. } => "LOCK_LOST",
+        LockError::Refused { .. } => "LOCK_REFUSED",
+        LockError::Invalid(_) => "USAGE",
     }
 }
 
@@ -397,6 +460,9 @@ mod tests {
         assert_eq!(code(expired()), expected(1));
         assert_eq!(code(CliError::Usage("x".to_owned())), expected(2));
         assert_eq!(code(TableError::invalid("column `x` is not in the table").into()), expected(2));
+        assert_eq!(code(LockError::Busy { name: "t".to_owned(), holder: None }.into()), expected(75));
+        assert_eq!(code(LockError::Invalid("x".to_owned()).into()), expected(2));
+        assert_eq!(code(CliError::LockKept { name: "t".to_owned() }), expected(1));
         assert_eq!(code(CliError::Interrupted), expected(130));
         assert_eq!(code(CliError::Terminated), expected(143));
         assert_eq!(code(CliError::ClosedPipe), expected(0));

@@ -7,6 +7,7 @@ mod demo;
 mod error;
 mod format;
 mod inspect;
+mod lock;
 mod open;
 mod output;
 mod read;
@@ -109,7 +110,11 @@ fn start_logging(verbose: u8) {
         1 => Level::INFO,
         _ => Level::DEBUG,
     };
-    let filter = Targets::new().with_default(Level::WARN).with_target("frazil", level);
+    let filter = Targets::new()
+        .with_default(Level::WARN)
+        .with_target("frazil", level)
+        // It warns of every server that it cannot reach; what comes of that is told by whoever asked.
+        .with_target("zookeeper_client", Level::ERROR);
     let text = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(false)
@@ -138,6 +143,7 @@ async fn command(mut cli: Cli) -> Result<(), CliError> {
         Command::Read(args) => read::run(&args, &cli.global).await,
         Command::Inspect(args) => inspect::run(&args, &cli.global).await,
         Command::Watermark(args) => watermark::run(&args, &cli.global).await,
+        Command::Lock(command) => lock::run(&command, &cli.global).await,
         Command::Config(ConfigCommand::Check) => check::run(&cli.global).await,
         Command::Demo => demo::run(&cli.global).await,
         Command::Completions { shell } => {

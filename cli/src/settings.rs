@@ -6,6 +6,7 @@ mod aws_profile;
 mod cloud;
 mod environment;
 mod file;
+mod lock;
 mod pyiceberg;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use frazil_table::catalog::{CatalogConfig, CatalogKind, is_secret, without_secrets};
 
 pub(crate) use self::environment::Environment;
+pub(crate) use self::lock::{LockKind, LockSettings};
 use self::pyiceberg::PyIceberg;
 use crate::args::GlobalArgs;
 use crate::error::CliError;
@@ -54,6 +56,7 @@ pub(crate) struct Settings {
     /// The settings file in use.
     pub(crate) file_path: Option<PathBuf>,
     reader: file::ReaderSettings,
+    lock: LockSettings,
     cloud: BTreeMap<String, String>,
 }
 
@@ -89,13 +92,20 @@ impl Settings {
                 reader.set(key, value).map_err(wrong)?;
             }
         }
+        let mut lock = file.lock.clone();
+        lock.apply(&environment)?;
         let cloud = cloud::merged(&aws_profile(&environment), &cloud::properties(&environment));
-        Ok(Self { environment, file, file_path, reader, cloud })
+        Ok(Self { environment, file, file_path, reader, lock, cloud })
     }
 
     /// How tables are read.
     pub(crate) fn reader(&self) -> file::ReaderSettings {
         self.reader
+    }
+
+    /// How tables are locked.
+    pub(crate) fn lock(&self) -> &LockSettings {
+        &self.lock
     }
 
     /// The standard variables of clouds, and properties given as options, for paths that no catalog gave.

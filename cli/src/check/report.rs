@@ -6,13 +6,23 @@ use serde_json::{Value, json};
 
 use crate::error::CliError;
 
-/// Of all catalogs.
+/// Of all catalogs and the lock.
 pub(super) struct Report {
     /// Settings files that were read.
     pub(super) files: Vec<String>,
     /// Settings of `[reader]`, from all places.
     pub(super) reader: Vec<(&'static str, String)>,
     pub(super) catalogs: Vec<CatalogReport>,
+    /// `None` if no lock is set.
+    pub(super) lock: Option<LockReport>,
+}
+
+/// Of the lock.
+pub(super) struct LockReport {
+    pub(super) kind: &'static str,
+    /// As those of a catalog.
+    pub(super) properties: Vec<(String, String, String)>,
+    pub(super) steps: Vec<Step>,
 }
 
 /// Of one catalog.
@@ -57,6 +67,10 @@ impl Report {
         self.catalogs.iter().filter(|catalog| catalog.has_failed()).count()
     }
 
+    pub(super) fn has_lock_failed(&self) -> bool {
+        self.lock.as_ref().is_some_and(|lock| lock.steps.iter().any(|step| step.error.is_some()))
+    }
+
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
@@ -71,42 +85,66 @@ impl Report {
         for catalog in &self.catalogs {
             let kind = if catalog.kind.is_empty() { "?" } else { &catalog.kind };
             let _ = writeln!(text, "\ncatalog {} ({kind})", catalog.name);
-            for (name, value, origin) in &catalog.properties {
-                let _ = writeln!(text, "  {name} = {value}  [{origin}]");
-            }
-            for step in &catalog.steps {
-                let mark = if step.error.is_none() { "ok    " } else { "FAILED" };
-                let _ = writeln!(text, "  {mark} {}: {}", step.what, step.detail);
-            }
+            write_part(&mut text, &catalog.properties, &catalog.steps);
+        }
+        if let Some(lock) = &self.lock {
+            let _ = writeln!(text, "\nlock ({})", lock.kind);
+            write_part(&mut text, &lock.properties, &lock.steps);
         }
         text
     }
 
     pub(super) fn json(&self) -> Value {
         let catalogs = self.catalogs.iter().map(|catalog| {
-            let properties = catalog
-                .properties
-                .iter()
-                .map(|(name, value, origin)| (name.clone(), json!({ "value": value, "origin": origin })));
-            let steps = catalog.steps.iter().map(|step| match &step.error {
-                None => json!({ "step": step.what, "ok": true, "detail": step.detail }),
-                Some(error) => json!({ "step": step.what, "ok": false, "error": error }),
-            });
             json!({
                 "name": catalog.name,
                 "type": catalog.kind,
                 "ok": !catalog.has_failed(),
-                "properties": properties.collect::<serde_json::Map<String, Value>>(),
-                "steps": steps.collect::<Vec<Value>>(),
+                "properties": properties_json(&catalog.properties),
+                "steps": steps_json(&catalog.steps),
+            })
+        });
+        let lock = self.lock.as_ref().map(|lock| {
+            json!({
+                "type": lock.kind,
+                "ok": !self.has_lock_failed(),
+                "properties": properties_json(&lock.properties),
+                "steps": steps_json(&lock.steps),
             })
         });
         json!({
-            "ok": self.n_failed() == 0,
+            "ok": self.n_failed() == 0 && !self.has_lock_failed(),
             "files": self.files,
             "reader": self.reader.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<String, Value>>(),
             "catalogs": catalogs.collect::<Vec<Value>>(),
+            "lock": lock,
         })
     }
+}
+
+fn write_part(text: &mut String, properties: &[(String, String, String)], steps: &[Step]) {
+    // Writing to a string does not fail.
+    for (name, value, origin) in properties {
+        let _ = writeln!(text, "  {name} = {value}  [{origin}]");
+    }
+    for step in steps {
+        let mark = if step.error.is_none() { "ok    " } else { "FAILED" };
+        let _ = writeln!(text, "  {mark} {}: {}", step.what, step.detail);
+    }
+}
+
+fn properties_json(properties: &[(String, String, String)]) -> Value {
+    let properties =
+        properties.iter().map(|(name, value, origin)| (name.clone(), json!({ "value": value, "origin": origin })));
+    Value::Object(properties.collect())
+}
+
+fn steps_json(steps: &[Step]) -> Value {
+    let step = |step: &Step| match &step.error {
+        None => json!({ "step": step.what, "ok": true, "detail": step.detail }),
+        Some(error) => json!({ "step": step.what, "ok": false, "error": error }),
+    };
+    steps.iter().map(step).collect()
 }
 
 #[cfg(test)]
@@ -126,6 +164,11 @@ mod tests {
         Report {
             files: vec!["frazil.toml".to_owned()],
             reader: vec![("monitor-interval", "10s".to_owned())],
+            lock: Some(LockReport {
+                kind: "zookeeper",
+                properties: vec![("connect".to_owned(), "z:2181".to_owned(), "frazil.toml:5".to_owned())],
+                steps: vec![Step::failed("lock", &CliError::Usage("no; do that".to_owned()))],
+            }),
             catalogs: vec![catalog("a", Step::passed("catalog", "answers".to_owned())), catalog("b", step)],
         }
     }
@@ -138,6 +181,9 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("  FAILED catalog: catalog unavailable, catalog=`b`: who?; check `token`\n"), "{text}");
+        assert!(
+            text.ends_with("\nlock (zookeeper)\n  connect = z:2181  [frazil.toml:5]\n  FAILED lock: no; do that\n")
+        );
         assert_eq!(report().n_failed(), 1);
     }
 
@@ -147,6 +193,8 @@ mod tests {
         assert_eq!(json["ok"], false);
         assert_eq!(json["catalogs"][0]["ok"], true);
         assert_eq!(json["catalogs"][0]["properties"]["uri"]["origin"], "frazil.toml:2");
+        assert_eq!(json["lock"]["properties"]["connect"]["value"], "z:2181");
+        assert_eq!(json["lock"]["ok"], false);
         assert_eq!(json["catalogs"][1]["steps"][0]["error"]["code"], "CATALOG_UNAVAILABLE");
     }
 }

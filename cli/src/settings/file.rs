@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use frazil_table::catalog::{nearest, parse_duration};
+use frazil_table::catalog::{is_secret, nearest, parse_duration};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::lock::{self, LockSettings};
 use super::{Environment, Properties, Setting};
 use crate::args::parse_memory_limit;
 use crate::error::CliError;
 
 /// Sections of this version.
-const SECTIONS: [&str; 2] = ["catalog", "reader"];
+const SECTIONS: [&str; 3] = ["catalog", "lock", "reader"];
 /// Sections that later versions have, so that nobody believes them to be in force.
-const LATER_SECTIONS: [&str; 4] = ["server", "lock", "compaction", "positions"];
+const LATER_SECTIONS: [&str; 3] = ["server", "compaction", "positions"];
 /// Settings of `[reader]`.
 const READER_KEYS: [&str; 2] = ["memory-limit", "monitor-interval"];
 /// Settings of a catalog that have no dot in their name; those with dots belong to Iceberg and are not checked.
@@ -50,6 +51,7 @@ const CATALOG_KEYS: [&str; 24] = [
 pub(super) struct FileSettings {
     pub(super) catalogs: BTreeMap<String, Properties>,
     pub(super) reader: ReaderSettings,
+    pub(super) lock: LockSettings,
 }
 
 /// How tables are read, unless the command says otherwise.
@@ -102,6 +104,7 @@ pub(super) fn parse(text: &str, name: &str, environment: &Environment) -> Result
                     settings.catalogs.insert(catalog.get_ref().to_string(), properties);
                 }
             }
+            "lock" => file.lock(value, &mut settings.lock)?,
             "reader" => file.reader(value, &mut settings.reader)?,
             later if LATER_SECTIONS.contains(&later) => {
                 let cause = format!("this version has no `[{later}]`; remove the section");
@@ -166,6 +169,23 @@ impl File<'_> {
             let text = self.text_of(name, value)?;
             let wrong = |cause: String| self.wrong(value.span().start, &format!("{name}=`{text}` is wrong: {cause}"));
             settings.set(name, &text).map_err(wrong)?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self, value: &Spanned<DeValue<'_>>, settings: &mut LockSettings) -> Result<(), CliError> {
+        for (key, value) in self.table(value, "lock")? {
+            let name: &str = key.get_ref();
+            if !lock::KEYS.contains(&name) {
+                return Err(self.wrong(key.span().start, &lock::unknown(name)));
+            }
+            let at = value.span().start;
+            let text = self.text_of(name, value)?;
+            let shown = if is_secret(name) { "***" } else { &text }.to_owned();
+            let setting = Setting::new(text, format!("{}:{}", self.name, self.line_column(at).0));
+            settings
+                .set(name, setting)
+                .map_err(|cause| self.wrong(at, &format!("{name}=`{shown}` is wrong: {cause}")))?;
         }
         Ok(())
     }
@@ -285,6 +305,9 @@ mod tests {
         "[reader]\n  interval = 1",
         "line 2, column 3: unknown setting `interval`; known are: memory-limit, monitor-interval"
     )]
+    #[case("[lock]\ntype = 'redis'", "line 2, column 8: type=`redis` is wrong: not one of memory, zookeeper")]
+    #[case("[lock]\nconect = 'x'", "line 2, column 1: unknown setting `conect`; did you mean `connect`?")]
+    #[case("[lock]\ntls-ca = 'x'", "line 2, column 1: this version has no TLS to ZooKeeper")]
     #[case("[server]\nlisten = 'x'", "line 1, column 2: this version has no `[server]`; remove the section")]
     #[case("[reader]\nmemory-limit = 'much'", "line 2, column 16: memory-limit=`much` is wrong")]
     #[case("[reader]\nmonitor-interval = '0s'", "line 2, column 20: monitor-interval=`0s` is wrong")]
