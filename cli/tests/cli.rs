@@ -17,6 +17,8 @@ mod follow;
 mod forms;
 #[path = "cli/inspect.rs"]
 mod inspect;
+#[path = "cli/lock.rs"]
+mod lock;
 #[path = "cli/watermark.rs"]
 mod watermark;
 

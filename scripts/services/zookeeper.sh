@@ -10,12 +10,14 @@
 #   zookeeper.sh restart DIR I            starts server I on the data it had
 #   zookeeper.sh stop DIR                 stops all; the data stays
 #
-# ZK_VERSION (3.9.4), ZK_TICK_MS (200): a session lives for at least two ticks.
+# ZK_VERSION (3.9.4), ZK_TICK_MS (200): a session lives for at least two ticks. ZK_JAVA_OPTIONS: more of them, such as
+# a login configuration.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 version=${ZK_VERSION:-3.9.4}
 tick_ms=${ZK_TICK_MS:-200}
 name=zookeeper-$version
+read -r -a more_options <<<"${ZK_JAVA_OPTIONS:-}"
 
 install() {
     need_java
@@ -26,7 +28,7 @@ install() {
 launch_server() {
     launch "$1/server$2" java -Xmx192m "${java_options[@]}" -Dzookeeper.admin.enableServer=false \
         -Dzookeeper.jmx.log4j.disable=true -Dzookeeper.extendedTypesEnabled=true \
-        -Dorg.slf4j.simpleLogger.showDateTime=true -cp "$cache/$name/*" \
+        -Dorg.slf4j.simpleLogger.showDateTime=true "${more_options[@]}" -cp "$cache/$name/*" \
         org.apache.zookeeper.server.quorum.QuorumPeerMain "$1/server$2/zoo.cfg"
 }
 

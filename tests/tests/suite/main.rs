@@ -18,6 +18,7 @@ mod catalogs;
 mod filters;
 mod fixtures;
 mod follow;
+mod locks;
 mod properties;
 mod read;
 mod report;
