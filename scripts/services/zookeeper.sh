@@ -9,6 +9,8 @@
 #   zookeeper.sh resume DIR I             goes on
 #   zookeeper.sh restart DIR I            starts server I on the data it had
 #   zookeeper.sh stop DIR                 stops all; the data stays
+#   zookeeper.sh contend CONNECT PATH MARKER N
+#                                         takes a lock N times with Curator; MARKER is a file that is there meanwhile
 #
 # ZK_VERSION (3.9.4), ZK_TICK_MS (200): a session lives for at least two ticks. ZK_JAVA_OPTIONS: more of them, such as
 # a login configuration.
@@ -17,12 +19,15 @@
 version=${ZK_VERSION:-3.9.4}
 tick_ms=${ZK_TICK_MS:-200}
 name=zookeeper-$version
+curator=curator-5.8.0
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 read -r -a more_options <<<"${ZK_JAVA_OPTIONS:-}"
 
 install() {
     need_java
     once "$name" maven_libraries "org.apache.zookeeper:zookeeper:$version" org.xerial.snappy:snappy-java:1.1.10.8 \
         io.dropwizard.metrics:metrics-core:4.2.30 org.slf4j:slf4j-simple:2.0.13
+    once "$curator" maven_libraries "org.apache.curator:curator-recipes:${curator#curator-}" org.slf4j:slf4j-simple:1.7.36
 }
 
 launch_server() {
@@ -79,6 +84,14 @@ CFG
     (IFS=, && echo "${addresses[*]}") | tee "$directory/address"
 }
 
+contend() {
+    install
+    # The program is compiled as it starts.
+    need javac openjdk-17-jdk-headless openjdk-21-jdk-headless
+    java -Xmx192m "${java_options[@]}" -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$cache/$curator/*" \
+        "$here/CuratorContender.java" "$@"
+}
+
 status() {
     local server
     for server in "$1"/server*; do
@@ -105,6 +118,7 @@ case ${1:-}:$# in
         launch_server "$(folder "$2")" "$3"
         wait_until 60 "$2/server$3" serves "$2/server$3"
         ;;
+    contend:5) contend "${@:2}" ;;
     stop:2) for server in "$2"/server*; do stop "$server"; done ;;
     *) usage ;;
 esac

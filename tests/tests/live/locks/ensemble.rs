@@ -16,7 +16,8 @@ pub struct Ensemble {
     pub address: String,
 }
 
-fn script() -> PathBuf {
+/// The script that starts servers, and contenders of another kind.
+pub fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/services/zookeeper.sh")
 }
 

@@ -1,5 +1,7 @@
 //! What must hold when processes are killed or stopped, and when servers are.
 
+use std::fs::File;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::contract::{LONG, holder, until_free, until_waiting};
-use super::ensemble::{Ensemble, ask};
+use super::ensemble::{Ensemble, ask, script};
 use super::process::Process;
 use super::{Subject, ZooKeeper};
 use crate::service::{host_and_port, service};
@@ -234,4 +236,72 @@ async fn an_ensemble_that_wants_to_know_who_asks_is_told_by_sasl() {
         assert!(matches!(error, LockError::Refused { .. }), "{credentials:?}: {error:?}");
         assert!(!format!("{error:?}").contains("geheim"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quorum_that_is_lost_and_comes_back_is_used_again() {
+    let ensemble = Ensemble::start(3);
+    let zookeeper = ZooKeeper::at(&ensemble.address, Duration::from_secs(4));
+    let (locks, name) = (zookeeper.locks(), zookeeper.name());
+    let guard = locks.acquire(&name, &holder("a"), LONG).await.unwrap();
+    let leader = ensemble.leader();
+    let others: Vec<usize> = (1..=3).filter(|server| *server != leader).collect();
+    // Frozen and not ended, so that the leader cannot know at once that it leads nobody.
+    for server in &others {
+        ensemble.pause(*server);
+    }
+    let paused = Instant::now();
+    assert_eq!(guard.lost().await, Loss::Unconfirmed);
+    assert!(paused.elapsed() <= Duration::from_millis(3_000), "{:?}", paused.elapsed());
+    let busy = locks.acquire(&name, &holder("b"), Duration::from_millis(100)).await;
+    assert!(busy.is_err(), "without a quorum there is no lock");
+    for server in &others {
+        ensemble.resume(*server);
+    }
+    drop(guard);
+    let mut n_tries = 0;
+    let guard = loop {
+        n_tries += 1;
+        match locks.acquire(&name, &holder("c"), LONG).await {
+            Ok(guard) => break guard,
+            Err(error) => assert!(matches!(error, LockError::Unavailable { .. }) && n_tries < 20, "{error:?}"),
+        }
+    };
+    guard.release().await.unwrap();
+    until_free(&*locks, &name).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn java_programs_with_curator_are_in_the_same_line() {
+    const N_TIMES: usize = 500;
+    let zookeeper = ZooKeeper::running();
+    let (locks, name) = (zookeeper.locks(), zookeeper.name());
+    let folder = tempfile::tempdir().unwrap();
+    let marker = folder.path().join("held");
+    let path = format!("/frazil/tests/locks/{name}");
+    let guard = locks.acquire(&name, &holder("first"), LONG).await.unwrap();
+    let mut java = Command::new(script())
+        .args(["contend", host_and_port(&service("FRAZIL_TEST_ZOOKEEPER")), &path])
+        .arg(&marker)
+        .arg(N_TIMES.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Both begin together, and Curator's place is shown as what it is.
+    let line = until_waiting(&*locks, &name, 1).await;
+    assert_eq!(line.waiting[0].holder, None);
+    assert!(line.waiting[0].text.is_some(), "its address: {line:?}");
+    guard.release().await.unwrap();
+    let mut tokens = Vec::new();
+    for _ in 0..N_TIMES {
+        let guard = locks.acquire(&name, &holder("rust"), LONG).await.unwrap();
+        tokens.push(guard.token());
+        drop(File::create_new(&marker).expect("nobody else holds it"));
+        std::fs::remove_file(&marker).unwrap();
+        guard.release().await.unwrap();
+    }
+    let status = tokio::task::spawn_blocking(move || java.wait().unwrap()).await.unwrap();
+    assert!(status.success(), "Curator has met another holder");
+    assert!(tokens.is_sorted_by(|a, b| a < b));
+    until_free(&*locks, &name).await;
 }
