@@ -40,6 +40,15 @@ struct Node {
     czxid: i64,
 }
 
+/// A place that was taken.
+struct Created {
+    node: Node,
+    /// When it was asked for.
+    sent: Instant,
+    /// The line as it was then, if it is known.
+    children: Option<Vec<String>>,
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.is_armed {
@@ -63,13 +72,15 @@ impl Ticket {
         data: &[u8],
         deadline: Deadline,
     ) -> Result<Outcome, zk::Error> {
-        let (node, sent) = match self.create(layout, data).await? {
-            Some(created) => created,
-            None => return Ok(Outcome::Gone),
+        let Some(Created { node, sent, mut children }) = self.create(layout, data).await? else {
+            return Ok(Outcome::Gone);
         };
         self.node = Some(node.clone());
         loop {
-            let children = self.session.children(&self.folder).await?;
+            let children = match children.take() {
+                Some(children) => children,
+                None => self.session.children(&self.folder).await?,
+            };
             match turn(&children, &node.name) {
                 Turn::First => return self.confirmed(&node, sent).await,
                 Turn::Gone => return Ok(Outcome::Gone),
@@ -83,17 +94,22 @@ impl Ticket {
         }
     }
 
-    /// Makes our node. `None` if it was made and is gone again; else it, and when that was asked for.
-    async fn create(&mut self, layout: &Layout, data: &[u8]) -> Result<Option<(Node, Instant)>, zk::Error> {
+    /// Makes our node. `None` if it was made and is gone again.
+    async fn create(&mut self, layout: &Layout, data: &[u8]) -> Result<Option<Created>, zk::Error> {
         let path = format!("{}/{}", self.folder, self.prefix);
         let options = zk::CreateMode::EphemeralSequential.with_acls(self.session.acls());
         loop {
             self.is_armed = true;
             let sent = time::now();
-            match self.session.client().create(&path, data, &options).await {
+            // Sent one after the other without waiting: requests of a session are answered in their order, so that the
+            // line has our node in it.
+            let created = self.session.client().create(&path, data, &options);
+            let listed = self.session.client().list_children(&self.folder);
+            let (created, listed) = tokio::join!(created, listed);
+            match created {
                 Ok((stat, sequence)) => {
-                    let name = format!("{}{sequence}", self.prefix);
-                    return Ok(Some((Node { name, czxid: stat.czxid }, sent)));
+                    let node = Node { name: format!("{}{sequence}", self.prefix), czxid: stat.czxid };
+                    return Ok(Some(Created { node, sent, children: listed.ok() }));
                 }
                 // Also when the folder was removed because it was empty.
                 Err(zk::Error::NoNode) => {
@@ -107,7 +123,8 @@ impl Ticket {
                     let children = self.session.children_after_sync(&self.folder).await?;
                     if let Some(name) = children.into_iter().find(|node| node.starts_with(&self.prefix)) {
                         let member = self.session.member(&self.folder, &name).await?;
-                        return Ok(member.map(|member| (Node { name, czxid: member.token }, sent)));
+                        let node = member.map(|member| Node { name, czxid: member.token });
+                        return Ok(node.map(|node| Created { node, sent, children: None }));
                     }
                     time::pause(std::time::Duration::from_millis(20)).await;
                 }
