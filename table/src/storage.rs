@@ -7,6 +7,7 @@ mod ahead;
 mod answer;
 mod azure;
 mod clock;
+mod create;
 mod credentials;
 mod failure;
 mod gcs;
@@ -37,8 +38,10 @@ use object_store::memory::InMemory;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 
 pub use ahead::{AheadLimits, ReadAhead};
+pub use create::CreateAnswer;
 pub use credentials::{CredentialSource, StorageCredential};
 pub use limits::StoreLimits;
+pub(crate) use location::canonical;
 pub use location::identity;
 pub use path_map::PathMap;
 pub use ranges::RangeLimits;
@@ -47,7 +50,7 @@ use self::ahead::{Ahead, Held, Wants};
 use self::local::LocalStore;
 use self::object::{Counters, Place, Target};
 use self::properties::Properties;
-use self::remote::{Remote, Wanted};
+use self::remote::{Attempts, Remote, Wanted};
 use crate::{Result, TableError};
 
 /// A file read at once may have this size at most: such files are metadata, and more of it than this is a
@@ -393,11 +396,15 @@ impl Storage {
     }
 
     async fn place(&self, path: &str) -> Result<Place> {
+        self.place_of(path, Attempts::Limited).await
+    }
+
+    async fn place_of(&self, path: &str, attempts: Attempts) -> Result<Place> {
         let remote = self.stores.remote.as_ref();
         match (object::target(&self.stores.by_scheme, remote.is_some(), &self.path_map, path)?, remote) {
             (Target::Place(place), _) => Ok(place),
             (Target::Remote { kind, authority, key, path, shown }, Some(remote)) => {
-                let wanted = Wanted { kind, authority: &authority, path: &path, shown: &shown };
+                let wanted = Wanted { kind, authority: &authority, path: &path, shown: &shown, attempts };
                 let made = remote.store(&wanted).await?;
                 Ok(Place { store: Arc::clone(&made.store), key, shown, made: Some(made), is_near: false })
             }

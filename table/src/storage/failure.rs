@@ -98,6 +98,17 @@ impl Failure {
         self.verdict
     }
 
+    /// The store, or what stands before it, said that it has not done what was asked. An answer that may come from
+    /// something in between, or late, is none.
+    pub(super) fn is_definite_refusal(&self) -> bool {
+        let is_refusal =
+            |answer: &Answer| matches!(answer.status, 400..=499) && !matches!(answer.status, 408 | 425 | 429);
+        self.lacks_credentials
+            || self.is_untrusted
+            || self.inner.is_some()
+            || self.answer.as_ref().is_some_and(is_refusal)
+    }
+
     /// The error for the caller.
     pub(super) fn into_error(self, origin: &Origin, path: &str) -> TableError {
         let remedy = if let Some(inner) = &self.inner {

@@ -17,10 +17,12 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 use tokio::runtime::Handle;
+
+use super::create::NotMade;
 
 /// Buffers that nobody reads from are kept up to this size together: about what one row group needs.
 const IDLE_BYTES_MAX: usize = 64 << 20;
@@ -64,7 +66,18 @@ impl ObjectStore for LocalStore {
     }
 
     async fn put_opts(&self, key: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.inner.put_opts(key, payload, options).await
+        if options.mode != PutMode::Create {
+            return self.inner.put_opts(key, payload, options).await;
+        }
+        let path = self.inner.path_to_filesystem(key)?;
+        match spawned(move || create_new(&path, &payload)).await? {
+            Ok(()) => Ok(PutResult { e_tag: None, version: None }),
+            Err(CreateError::Exists(source)) => {
+                Err(object_store::Error::AlreadyExists { path: key.to_string(), source: source.into() })
+            }
+            Err(CreateError::NotMade(source)) => Err(generic(NotMade(source))),
+            Err(CreateError::Unclear(source)) => Err(generic(source)),
+        }
     }
 
     async fn put_multipart_opts(&self, key: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
@@ -93,6 +106,84 @@ impl ObjectStore for LocalStore {
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         self.inner.rename_opts(from, to, options).await
+    }
+}
+
+/// Why a file was not created.
+enum CreateError {
+    Exists(io::Error),
+    /// Nothing has its name.
+    NotMade(io::Error),
+    /// It may have its name: file systems of a network lose answers.
+    Unclear(io::Error),
+}
+
+/// Writes a file under a name of its own and then gives it the one that is wanted, unless another has it: nobody sees
+/// a part of it. When this returns, it outlives a loss of power.
+fn create_new(path: &std::path::Path, payload: &PutPayload) -> std::result::Result<(), CreateError> {
+    let folder = path.parent().ok_or_else(|| CreateError::NotMade(io::ErrorKind::InvalidInput.into()))?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // Lists leave out names that end so, as those that the wrapped store writes.
+    let staged = folder.join(format!("{name}#{}", uuid::Uuid::new_v4().as_u64_pair().0));
+    let written = std::fs::create_dir_all(folder).and_then(|()| {
+        let mut file = File::options().write(true).create_new(true).open(&staged)?;
+        payload.iter().try_for_each(|bytes| io::Write::write_all(&mut file, bytes))?;
+        file.sync_all()
+    });
+    let linked = match written {
+        // A network may lose the answer, and a second one then say that the name is taken: the file knows its names.
+        Ok(()) => std::fs::hard_link(&staged, path)
+            .or_else(|error| match n_names(&staged) {
+                Some(2) => Ok(()),
+                _ => Err(error),
+            })
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => CreateError::Exists(error),
+                io::ErrorKind::PermissionDenied
+                | io::ErrorKind::Unsupported
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded => CreateError::NotMade(error),
+                _ => CreateError::Unclear(error),
+            }),
+        Err(error) => Err(CreateError::NotMade(error)),
+    };
+    // What stays behind has no name that anyone reads.
+    let _ = std::fs::remove_file(&staged);
+    linked?;
+    sync_folder(folder).map_err(CreateError::Unclear)
+}
+
+#[cfg(unix)]
+fn n_names(path: &std::path::Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|metadata| std::os::unix::fs::MetadataExt::nlink(&metadata))
+}
+
+#[cfg(not(unix))]
+fn n_names(_: &std::path::Path) -> Option<u64> {
+    None
+}
+
+/// The name of a file is its folder's content.
+#[cfg(unix)]
+fn sync_folder(folder: &std::path::Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &std::path::Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn generic(source: impl std::error::Error + Send + Sync + 'static) -> object_store::Error {
+    object_store::Error::Generic { store: "LocalFileSystem", source: Box::new(source) }
+}
+
+/// Work that blocks, away from the runtime if there is one.
+async fn spawned<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    match Handle::try_current() {
+        Ok(runtime) => runtime.spawn_blocking(work).await.map_err(generic),
+        Err(_) => Ok(work()),
     }
 }
 
@@ -194,7 +285,7 @@ fn read_exact_at(mut file: &File, bytes: &mut [u8], offset: u64) -> io::Result<(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::single_range_in_vec_init)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, clippy::single_range_in_vec_init)]
     use super::*;
 
     #[test]
@@ -243,6 +334,31 @@ mod tests {
             let size = size_class(n_bytes);
             assert!((n_bytes..=n_bytes + n_bytes / 8).contains(&size), "{n_bytes} became {size}");
         }
+    }
+
+    #[tokio::test]
+    async fn of_many_who_create_a_file_one_wins_and_nothing_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(LocalStore::default());
+        let key = Path::from_absolute_path(folder.path().join("a/b/v2")).unwrap();
+        let attempts = (0..8_u8).map(|n| {
+            let (store, key) = (store.clone(), key.clone());
+            tokio::spawn(async move {
+                let content = vec![n; 100_000];
+                store.put_opts(&key, content.into(), PutMode::Create.into()).await.map(|_| n)
+            })
+        });
+        let mut winners = Vec::new();
+        for attempt in attempts.collect::<Vec<_>>() {
+            match attempt.await.unwrap() {
+                Ok(n) => winners.push(n),
+                Err(object_store::Error::AlreadyExists { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(winners.len(), 1);
+        assert_eq!(std::fs::read(folder.path().join("a/b/v2")).unwrap(), vec![winners[0]; 100_000]);
+        assert_eq!(std::fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1);
     }
 
     #[tokio::test]

@@ -48,7 +48,7 @@ pub fn identity(path: &str) -> &str {
 }
 
 /// Path with one scheme for all that mean one store, and local paths as [`normalize`] gives them.
-pub(super) fn canonical(path: &str) -> Cow<'_, str> {
+pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
     match family(path) {
         Some((scheme, rest)) => Cow::Owned(format!("{scheme}:{rest}")),
         None => Cow::Borrowed(normalize(path)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use object_store::client::HttpConnector;
-use object_store::{Certificate, ClientOptions, ObjectStore};
+use object_store::{Certificate, ClientOptions, ObjectStore, RetryConfig};
 use tokio::sync::Mutex;
 
 use super::credentials::{Clock, CredentialSource, Vended};
@@ -38,6 +38,16 @@ struct Key {
     authority: String,
     /// That credentials were vended for.
     prefix: Option<String>,
+    attempts: Attempts,
+}
+
+/// How often a store sends a request that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Attempts {
+    /// As [`StoreLimits`] say.
+    Limited,
+    /// Once: a second try could be refused because of the first.
+    Once,
 }
 
 /// A store, and what there is to say of it.
@@ -56,6 +66,7 @@ pub(super) struct Wanted<'a> {
     pub(super) path: &'a str,
     /// The path for messages.
     pub(super) shown: &'a str,
+    pub(super) attempts: Attempts,
 }
 
 impl Remote {
@@ -78,6 +89,10 @@ impl Remote {
         Self::new(self.properties.clone(), limits, self.vended.clone())
     }
 
+    pub(super) fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
     /// The store that holds a path.
     pub(super) async fn store(&self, wanted: &Wanted<'_>) -> Result<Arc<Made>> {
         let batch = match &self.vended {
@@ -89,6 +104,7 @@ impl Remote {
             kind: wanted.kind,
             authority: wanted.authority.to_owned(),
             prefix: credential.map(|credential| credential.prefix.clone()),
+            attempts: wanted.attempts,
         };
         // One at a time: a table has few buckets, and the first request to each waits for its store anyway.
         let mut made = self.made.lock().await;
@@ -150,7 +166,7 @@ impl Parts<'_> {
         };
         let region = region.as_deref();
         let mut builder = s3::builder(bucket, region, properties, self.client.clone())?
-            .with_retry(self.limits.retry())
+            .with_retry(self.retry())
             .with_http_connector(connector.clone());
         if let Some(provider) = self.plan.provider(s3::keys)? {
             builder = builder.with_credentials(Arc::new(provider));
@@ -174,7 +190,7 @@ impl Parts<'_> {
         let properties = &self.plan.properties;
         let origin = self.origin(self.endpoint(gcs::ENDPOINT)?, gcs::is_anonymous(properties)?);
         let mut builder = gcs::builder(self.wanted.authority, properties, self.client.clone())?
-            .with_retry(self.limits.retry())
+            .with_retry(self.retry())
             .with_http_connector(Connector::default());
         if let Some(provider) = self.plan.provider(gcs::token)? {
             builder = builder.with_credentials(Arc::new(provider));
@@ -188,7 +204,7 @@ impl Parts<'_> {
         let target = azure::target(self.wanted.authority, properties)?;
         let origin = self.origin(Some(target.endpoint.url.clone()), azure::is_anonymous(properties)?);
         let mut builder = azure::builder(&target, properties, self.client.clone())?
-            .with_retry(self.limits.retry())
+            .with_retry(self.retry())
             .with_http_connector(Connector::new(self.endpoint(azure::METADATA_ENDPOINT)?.as_deref()));
         let account = target.account.clone();
         if let Some(provider) = self.plan.provider(move |properties| azure::credential(&account, properties))? {
@@ -196,6 +212,13 @@ impl Parts<'_> {
         }
         let store = builder.build().map_err(|error| self.failed(&error, &origin))?;
         Ok((Arc::new(store), origin))
+    }
+
+    fn retry(&self) -> RetryConfig {
+        match self.wanted.attempts {
+            Attempts::Limited => self.limits.retry(),
+            Attempts::Once => RetryConfig { max_retries: 0, ..self.limits.retry() },
+        }
     }
 
     fn endpoint(&self, names: &[&str]) -> Result<Option<String>> {
