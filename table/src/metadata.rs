@@ -48,6 +48,25 @@ pub(crate) async fn load_unmapped(
     Table::new(name, metadata, location, storage.clone(), foreign)
 }
 
+/// As [`load_unmapped`], with the metadata as it is stored.
+pub(crate) async fn load_document(
+    file_storage: &Storage,
+    storage: &Storage,
+    location: &str,
+    name: &str,
+) -> Result<(Table, Map<String, Value>)> {
+    let bytes = file_storage.read(location).await?;
+    let path = location.to_owned();
+    let parsed = on_pool(move || {
+        guarded(&path, || {
+            let document = object(value(&bytes, &path)?, &path)?;
+            Ok((parse_json(Value::Object(document.clone()), &path)?, document))
+        })
+    });
+    let ((metadata, foreign_types), document) = parsed.await??;
+    Ok((Table::new(name, metadata, location, storage.clone(), foreign_types)?, document))
+}
+
 /// The table whose metadata is `json`, as a catalog sends it; `location` and `name` are as in [`load`].
 pub(crate) async fn from_json(json: Value, location: &str, name: &str, storage: Storage) -> Result<Table> {
     let path = location.to_owned();
@@ -75,18 +94,26 @@ fn guarded<T>(location: &str, parse: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-fn parse(bytes: &[u8], location: &str) -> Result<(TableMetadata, ForeignFields)> {
-    let json = decompress(bytes, location)?;
-    // The parser's limit of 128 nested values holds for all that follows: nothing recurses deeper.
-    let value: Value = serde_json::from_slice(&json)
-        .map_err(|error| TableError::corrupt(location, format!("the metadata is no valid JSON: {error}")))?;
-    parse_json(value, location)
+fn parse(bytes: &[u8], location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
+    parse_json(value(bytes, location)?, location)
 }
 
-fn parse_json(value: Value, location: &str) -> Result<(TableMetadata, ForeignFields)> {
-    let Value::Object(mut root) = value else {
-        return Err(TableError::corrupt(location, "the metadata is no JSON object"));
-    };
+fn value(bytes: &[u8], location: &str) -> Result<Value> {
+    let json = decompress(bytes, location)?;
+    // The parser's limit of 128 nested values holds for all that follows: nothing recurses deeper.
+    serde_json::from_slice(&json)
+        .map_err(|error| TableError::corrupt(location, format!("the metadata is no valid JSON: {error}")))
+}
+
+fn object(value: Value, location: &str) -> Result<Map<String, Value>> {
+    match value {
+        Value::Object(object) => Ok(object),
+        _ => Err(TableError::corrupt(location, "the metadata is no JSON object")),
+    }
+}
+
+fn parse_json(value: Value, location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
+    let mut root = object(value, location)?;
     let version = format_version(&root, location)?;
     repair::repair(&mut root, version).map_err(|refused| refused.at(location))?;
     let foreign = foreign::take(&mut root).map_err(|refused| refused.at(location))?;

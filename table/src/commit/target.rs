@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::update::{MetadataUpdate, Requirement};
+use crate::catalog::TableName;
+use crate::storage::canonical;
 use crate::table::Table;
 use crate::{Result, TableError};
 
@@ -44,6 +46,10 @@ pub trait CommitTarget: fmt::Debug + Send + Sync {
     fn name(&self) -> &str;
 
     /// Name under which commits to this table are locked: the same for everyone who commits to it.
+    ///
+    /// For a table of a catalog it is `catalog.namespace.table`; the catalog by the name that its database has for it,
+    /// and for REST by that of the settings, which must be the same everywhere. For a table without a catalog it is
+    /// the location that its metadata gives, in one spelling for all that mean the same store.
     fn lock_name(&self) -> String;
 
     /// Loads the current state, past every cache.
@@ -61,4 +67,14 @@ pub trait CommitTarget: fmt::Debug + Send + Sync {
     /// by the time of `now`: the metadata's location, or for REST the snapshot of `branch`. While it still can, an
     /// answer that did not come may yet turn out as made.
     fn is_superseded(&self, base: &CommitBase, now: &CommitBase, branch: &str) -> bool;
+}
+
+/// [`CommitTarget::lock_name`] of a table of a catalog.
+pub(crate) fn lock_name_in_catalog(catalog: &str, table: &TableName) -> String {
+    format!("{catalog}.{table}")
+}
+
+/// [`CommitTarget::lock_name`] of a table without a catalog.
+pub(crate) fn lock_name_of_location(location: &str) -> String {
+    canonical(location.trim_end_matches('/')).into_owned()
 }
