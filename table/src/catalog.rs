@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
 pub use self::config::{CatalogConfig, CatalogKind, is_secret, parse_duration, shown_properties, without_secrets};
 pub use self::hive::HiveCatalog;
@@ -21,6 +22,7 @@ pub use self::sql::{CatalogTable, SqlCatalog, list_tables};
 pub use self::warehouse::WarehouseCatalog;
 
 use self::source::LocatedSource;
+use crate::commit::NewTable;
 use crate::storage::Storage;
 use crate::table::Table;
 use crate::{Clock, Result, TableError};
@@ -68,6 +70,15 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     /// As [`Catalog::list_namespaces`]; [`TableError::TableNotFound`] if there is no such namespace, where the
     /// catalog can tell.
     async fn list_tables(&self, namespace: &[String]) -> Result<Vec<String>>;
+
+    /// Makes a table, in a namespace that is there where the catalog keeps a list of them.
+    ///
+    /// # Errors
+    /// [`TableError::InvalidRequest`] if there is a table or view of this name, or no table can be made so;
+    /// [`TableError::Unsupported`] if the catalog can only be read; as [`Catalog::list_namespaces`].
+    async fn create_table(&self, table: &TableName, _new: NewTable) -> Result<()> {
+        Err(source::only_read(&table.to_string()))
+    }
 
     /// Where the current state of a table is found, as often as asked. Nothing is looked up yet.
     fn table_source(self: Arc<Self>, table: TableName) -> Arc<dyn TableSource>;
@@ -151,9 +162,34 @@ pub fn table_source(locator: &TableLocator, storage: &Storage) -> Arc<dyn TableS
     Arc::new(LocatedSource::new(locator.clone(), storage.clone()))
 }
 
+/// Makes a table at a place without a catalog, or in a catalog of a database; what that lacks of tables of its own is
+/// made too.
+///
+/// # Errors
+/// As [`Catalog::create_table`].
+pub async fn create_table(locator: &TableLocator, storage: &Storage, new: NewTable) -> Result<()> {
+    match locator {
+        TableLocator::Path(path) => path::create(path, storage, new).await,
+        TableLocator::Sql { uri, catalog, namespace, table } => {
+            let table = TableName { namespace: namespace.clone(), table: table.clone() };
+            sql::create_in(uri, catalog.as_deref(), &table, storage, new).await
+        }
+    }
+}
+
 /// Reads the metadata file that a catalog points to; `name` is the table's for messages.
 async fn load_metadata(storage: &Storage, location: &str, name: &str) -> Result<Table> {
-    match crate::metadata::load(storage, location, name).await {
+    pointed_to(crate::metadata::load(storage, location, name).await, name)
+}
+
+/// As [`load_metadata`], with the metadata as it is stored.
+async fn load_metadata_document(storage: &Storage, location: &str, name: &str) -> Result<(Table, Map<String, Value>)> {
+    pointed_to(crate::metadata::load_document(storage, storage, location, name).await, name)
+}
+
+/// The outcome of reading what a catalog points to, with an error that says so.
+fn pointed_to<T>(outcome: Result<T>, name: &str) -> Result<T> {
+    match outcome {
         Err(TableError::FileMissing { path }) => Err(TableError::TableNotFound {
             table: name.to_owned(),
             detail: format!(

@@ -5,7 +5,11 @@
 //! begin looking (source: Iceberg spec, "File System Tables"). Catalogs write `NNNNN-<uuid>.metadata.json` and
 //! know themselves which is current: the highest number is a guess that holds unless two writers raced.
 
+mod commit;
+
 use std::path::{Component, Path, PathBuf};
+
+pub(super) use self::commit::{create, target};
 
 use crate::metadata;
 use crate::storage::{ListedFile, PathMap, Storage, normalize};
@@ -27,23 +31,27 @@ pub(super) async fn load_unless_at(
     storage: &Storage,
     known: Option<&str>,
 ) -> Result<Option<Table>> {
-    let place = absolute(path)?;
-    let literal = storage.with_path_map(PathMap::default());
-    let (location, file_storage) = match find(&place, name, &literal).await {
-        Err(TableError::TableNotFound { .. }) if storage.path_map().apply(&place) != place => {
-            (find(&place, name, storage).await?, storage)
-        }
-        outcome => (outcome?, &literal),
-    };
+    let (location, file_storage) = locate(&absolute(path)?, name, storage).await?;
     if known == Some(location.as_str()) {
         return Ok(None);
     }
-    metadata::load_unmapped(file_storage, storage, &location, name).await.map(Some)
+    metadata::load_unmapped(&file_storage, storage, &location, name).await.map(Some)
+}
+
+/// The current metadata file, and the storage that it is in: with the path map only if it is needed to find it.
+async fn locate(place: &str, name: &str, storage: &Storage) -> Result<(String, Storage)> {
+    let literal = storage.with_path_map(PathMap::default());
+    match find(place, name, &literal).await {
+        Err(TableError::TableNotFound { .. }) if storage.path_map().apply(place) != place => {
+            Ok((find(place, name, storage).await?, storage.clone()))
+        }
+        outcome => Ok((outcome?, literal)),
+    }
 }
 
 /// The metadata file that `place` means; `name` is what the user wrote.
 async fn find(place: &str, name: &str, storage: &Storage) -> Result<String> {
-    if place.ends_with(".json") || place.ends_with(".json.gz") {
+    if is_file(place) {
         return if storage.exists(place).await? {
             Ok(place.to_owned())
         } else {
@@ -68,6 +76,11 @@ async fn find(place: &str, name: &str, storage: &Storage) -> Result<String> {
             looked_at.join("` or `")
         ),
     ))
+}
+
+/// A path that names a metadata file itself.
+fn is_file(place: &str) -> bool {
+    place.ends_with(".json") || place.ends_with(".json.gz")
 }
 
 /// The current metadata file of a folder of such files; `None` if there is none.

@@ -1,12 +1,13 @@
 //! Catalogs that speak Iceberg's REST protocol.
 //!
-//! Only what a reader needs: the server's configuration, lists of names, tables, and the credentials that come
-//! with them. Metadata is taken as JSON and read like a metadata file, so that tables with types that the metadata
+//! What is needed of it: the server's configuration, lists of names, tables, the credentials that come with them, and
+//! commits. Metadata is taken as JSON and read like a metadata file, so that tables with types that the metadata
 //! library does not know can be read.
 //! Source: Iceberg REST catalog specification, `rest-catalog-open-api.yaml`.
 
 mod address;
 mod auth;
+mod commit;
 mod credentials;
 mod http;
 mod retry;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
@@ -27,6 +29,7 @@ use self::http::{Answer, Failure, Http, Refusal, Sent};
 use self::source::RestSource;
 use super::config::{CatalogConfig, Limits};
 use super::{Catalog, NAMES_MAX, TableName, TableSource, unknown_namespace, unknown_table};
+use crate::commit::NewTable;
 use crate::storage::{PathMap, Storage};
 use crate::{Clock, Result, TableError, on_pool};
 
@@ -48,6 +51,8 @@ pub struct RestCatalog {
     storage: Storage,
     http: Http,
     server: OnceCell<Server>,
+    /// Sends what changes something.
+    poster: OnceCell<Client>,
 }
 
 /// What the server said about itself, put together with the settings.
@@ -71,9 +76,9 @@ impl RestCatalog {
         let addresses = Addresses::new(config.required("uri")?, &config.name)?;
         // What the settings say wrong is told before anything is sent.
         Auth::of(&config, addresses.base())?;
-        let client = client(&config, &storage, limits).await?;
+        let client = client(&config, &storage, limits, Policy::default()).await?;
         let http = Http { catalog: config.name.clone(), client, limits, clock };
-        Ok(Self { config, storage, http, server: OnceCell::new() })
+        Ok(Self { config, storage, http, server: OnceCell::new(), poster: OnceCell::new() })
     }
 
     async fn server(&self) -> Result<&Server> {
@@ -249,13 +254,17 @@ impl Catalog for RestCatalog {
         }
     }
 
+    async fn create_table(&self, table: &TableName, new: NewTable) -> Result<()> {
+        self.create(table, &new).await
+    }
+
     fn table_source(self: Arc<Self>, table: TableName) -> Arc<dyn TableSource> {
         Arc::new(RestSource::new(self, table))
     }
 }
 
 /// The client with its certificates and headers.
-async fn client(config: &CatalogConfig, storage: &Storage, limits: Limits) -> Result<Client> {
+async fn client(config: &CatalogConfig, storage: &Storage, limits: Limits, redirects: Policy) -> Result<Client> {
     let mut headers = HeaderMap::new();
     headers.insert(DELEGATION_HEADER, HeaderValue::from_static("vended-credentials"));
     for (name, value) in &config.properties {
@@ -273,6 +282,7 @@ async fn client(config: &CatalogConfig, storage: &Storage, limits: Limits) -> Re
     let mut builder = Client::builder()
         .user_agent(concat!("frazil/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(limits.connect)
+        .redirect(redirects)
         .default_headers(headers);
     let unusable = |property: &str, path: &str, cause: &dyn std::fmt::Display| {
         TableError::invalid(format!("catalog `{}`: {property}=`{path}` cannot be used: {cause}", config.name))

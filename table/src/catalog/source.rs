@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Catalog, TableLocator, TableName, load_metadata, path, sql};
-use crate::Result;
+use crate::commit::target::CommitTarget;
 use crate::storage::Storage;
 use crate::table::Table;
+use crate::{Result, TableError};
 
 /// Where the current state of one table is found, as often as asked.
 #[async_trait]
@@ -27,6 +28,23 @@ pub trait TableSource: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// As [`TableSource::load`].
     async fn load_if_changed(&self, current: &Table) -> Result<Option<Table>>;
+
+    /// Where commits to the table go. Looks at the table, to find out whether it can be written.
+    ///
+    /// # Errors
+    /// [`TableError::Unsupported`] for what can only be read; as [`TableSource::load`].
+    async fn commit_target(self: Arc<Self>) -> Result<Arc<dyn CommitTarget>> {
+        Err(only_read(self.name()))
+    }
+}
+
+/// The error for a table that can only be read.
+pub(super) fn only_read(name: &str) -> TableError {
+    TableError::unsupported(
+        name,
+        "the table can only be read; commits go to tables of REST and SQL catalogs (SQLite, Postgres), and to folders with \
+         `vN.metadata.json`",
+    )
 }
 
 /// A table that a locator names.
@@ -75,6 +93,16 @@ impl TableSource for LocatedSource {
     async fn load_if_changed(&self, current: &Table) -> Result<Option<Table>> {
         self.load_unless_at(Some(current.metadata_location())).await
     }
+
+    async fn commit_target(self: Arc<Self>) -> Result<Arc<dyn CommitTarget>> {
+        match &self.locator {
+            TableLocator::Path(path) => path::target(path, path, &self.storage).await,
+            TableLocator::Sql { uri, catalog, namespace, table } => {
+                let table = TableName { namespace: namespace.clone(), table: table.clone() };
+                sql::target_in(uri, catalog.as_deref(), table, &self.storage).await
+            }
+        }
+    }
 }
 
 /// A catalog that knows where a table's metadata file is, and nothing more of it.
@@ -85,6 +113,11 @@ pub(super) trait PointerCatalog: Catalog {
 
     /// Where the table's current metadata file is.
     async fn metadata_location(&self, table: &TableName) -> Result<String>;
+
+    /// As [`TableSource::commit_target`].
+    async fn commit_target(&self, table: &TableName) -> Result<Arc<dyn CommitTarget>> {
+        Err(only_read(&table.to_string()))
+    }
 }
 
 /// A table of such a catalog.
@@ -119,5 +152,9 @@ impl<C: PointerCatalog> TableSource for PointerSource<C> {
             return Ok(None);
         }
         load_metadata(current.storage(), &location, &self.name).await.map(Some)
+    }
+
+    async fn commit_target(self: Arc<Self>) -> Result<Arc<dyn CommitTarget>> {
+        self.catalog.commit_target(&self.table).await
     }
 }

@@ -1,6 +1,7 @@
 //! Catalogs in a database: the table `iceberg_tables` of Java's JDBC catalog (its schema V0, and V1 with the
-//! column `iceberg_type`), which pyiceberg's and iceberg-rust's SQL catalogs share. Only ever read.
+//! column `iceberg_type`), which pyiceberg's and iceberg-rust's SQL catalogs share.
 
+mod commit;
 mod postgres;
 mod sqlite;
 
@@ -12,6 +13,8 @@ use async_trait::async_trait;
 use super::config::{CatalogConfig, Limits, without_secrets};
 use super::source::{PointerCatalog, PointerSource};
 use super::{Catalog, NAMES_MAX, TableName, TableSource, suggestions};
+use crate::commit::NewTable;
+use crate::commit::target::CommitTarget;
 use crate::storage::Storage;
 use crate::{Result, TableError};
 
@@ -56,6 +59,31 @@ pub(super) async fn metadata_location(
 ) -> Result<String> {
     let pick = catalog.map_or(Pick::Only, Pick::Named);
     locate(&Address::of_uri(uri)?, pick, namespace, table).await
+}
+
+/// Where commits to a table go; `catalog` is as in [`metadata_location`].
+pub(super) async fn target_in(
+    uri: &str,
+    catalog: Option<&str>,
+    table: TableName,
+    storage: &Storage,
+) -> Result<Arc<dyn CommitTarget>> {
+    commit::target(Address::of_uri(uri)?, catalog.map_or(Pick::Only, Pick::Named), table, storage.clone()).await
+}
+
+/// Makes a table, at the location that `new` gives; `catalog` is as in [`metadata_location`].
+pub(super) async fn create_in(
+    uri: &str,
+    catalog: Option<&str>,
+    table: &TableName,
+    storage: &Storage,
+    new: NewTable,
+) -> Result<()> {
+    let location = new.location.as_deref().map(|location| location.trim_end_matches('/').to_owned());
+    let location =
+        location.ok_or_else(|| TableError::invalid(format!("table `{table}` cannot be made: give its location")))?;
+    let pick = catalog.map_or(Pick::Only, Pick::Named);
+    commit::create(&Address::of_uri(uri)?, pick, table, storage, new, &location).await
 }
 
 /// Which of the catalogs within a database is meant.
@@ -135,6 +163,8 @@ struct Entry {
     table: String,
     location: Option<String>,
     kind: Option<String>,
+    /// The table of tables has the column of the kind.
+    has_type: bool,
 }
 
 impl Entry {
@@ -144,7 +174,7 @@ impl Entry {
 }
 
 /// Where a database is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Address {
     Sqlite(sqlite::Address),
     Postgres(Box<postgres::Address>),
@@ -286,6 +316,10 @@ impl Catalog for SqlCatalog {
         Ok(entries.filter(|entry| entry.namespace == namespace).map(|entry| entry.table).collect())
     }
 
+    async fn create_table(&self, table: &TableName, new: NewTable) -> Result<()> {
+        self.create(table, new).await
+    }
+
     fn table_source(self: Arc<Self>, table: TableName) -> Arc<dyn TableSource> {
         Arc::new(PointerSource::new(self, table))
     }
@@ -299,6 +333,10 @@ impl PointerCatalog for SqlCatalog {
 
     async fn metadata_location(&self, table: &TableName) -> Result<String> {
         locate(&self.address, self.pick(), &table.namespace.join("."), &table.table).await
+    }
+
+    async fn commit_target(&self, table: &TableName) -> Result<Arc<dyn CommitTarget>> {
+        commit::target(self.address.clone(), self.pick(), table.clone(), self.storage.clone()).await
     }
 }
 

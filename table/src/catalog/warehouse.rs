@@ -6,6 +6,8 @@ use async_trait::async_trait;
 
 use super::config::CatalogConfig;
 use super::{Catalog, NAMES_MAX, TableName, TableSource, path, unknown_namespace, unknown_table};
+use crate::commit::NewTable;
+use crate::commit::target::CommitTarget;
 use crate::storage::Storage;
 use crate::table::Table;
 use crate::{Result, TableError};
@@ -54,13 +56,18 @@ impl WarehouseCatalog {
         Ok(found)
     }
 
-    async fn load_unless_at(&self, table: &TableName, known: Option<&str>) -> Result<Option<Table>> {
+    /// The folder of a table.
+    fn place_of(&self, table: &TableName) -> Result<String> {
         let levels: Vec<String> = table.namespace.iter().cloned().chain([table.table.clone()]).collect();
         // A name must not lead out of the warehouse.
         if levels.iter().any(|level| level.is_empty() || level == "." || level == ".." || level.contains('/')) {
             return Err(TableError::invalid(format!("`{table}` is no name of a table; name it as namespace.table")));
         }
-        match path::load_unless_at(&self.place(&levels), &table.to_string(), &self.storage, known).await {
+        Ok(self.place(&levels))
+    }
+
+    async fn load_unless_at(&self, table: &TableName, known: Option<&str>) -> Result<Option<Table>> {
+        match path::load_unless_at(&self.place_of(table)?, &table.to_string(), &self.storage, known).await {
             Err(TableError::TableNotFound { .. }) => Err(self.no_table(table).await?),
             outcome => outcome,
         }
@@ -90,6 +97,10 @@ impl Catalog for WarehouseCatalog {
         self.folders(namespace, true).await
     }
 
+    async fn create_table(&self, table: &TableName, new: NewTable) -> Result<()> {
+        path::create(&self.place_of(table)?, &self.storage, new).await
+    }
+
     fn table_source(self: Arc<Self>, table: TableName) -> Arc<dyn TableSource> {
         Arc::new(WarehouseSource { name: table.to_string(), catalog: self, table })
     }
@@ -116,5 +127,13 @@ impl TableSource for WarehouseSource {
 
     async fn load_if_changed(&self, current: &Table) -> Result<Option<Table>> {
         self.catalog.load_unless_at(&self.table, Some(current.metadata_location())).await
+    }
+
+    async fn commit_target(self: Arc<Self>) -> Result<Arc<dyn CommitTarget>> {
+        let catalog = &self.catalog;
+        match path::target(&catalog.place_of(&self.table)?, &self.name, &catalog.storage).await {
+            Err(TableError::TableNotFound { .. }) => Err(catalog.no_table(&self.table).await?),
+            outcome => outcome,
+        }
     }
 }

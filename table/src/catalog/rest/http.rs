@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, DATE, ETAG, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, ETAG, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value};
 
@@ -50,9 +50,22 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     /// `type` of the error, such as `NoSuchTableException`; empty if it has none.
     pub(super) kind: String,
-    message: String,
+    pub(super) message: String,
     /// How far this machine's clock is ahead of the server's.
     skew_ms: i64,
+}
+
+/// How a request ended that changes something, sent once.
+#[derive(Debug)]
+pub(super) enum Posted {
+    /// The server did it.
+    Done,
+    /// The server did not do it, and says why.
+    Refused(Refusal),
+    /// No server was asked, or it did not take the request.
+    NotSent(TableError),
+    /// It may have done it, or may yet do it.
+    Unknown(TableError),
 }
 
 /// The outcome of a request with all its attempts.
@@ -130,9 +143,57 @@ impl Http {
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Failed::Gateway,
             _ => Failed::Final,
         };
-        let skew_ms = text(&headers, DATE.as_str()).and_then(http_date_ms).map_or(0, |date_ms| now_ms - date_ms);
-        let (kind, message) = error_of(&body);
-        Err((Failure::Refused(Refusal { status, kind, message, skew_ms }), failed))
+        Err((Failure::Refused(self.refusal_of(status, &headers, &body)), failed))
+    }
+
+    /// Sends a request that changes something, once: nobody could tell a refusal of the second from one because of
+    /// the first.
+    pub(super) async fn send_once(&self, url: &str, request: RequestBuilder) -> Posted {
+        let response = match request.timeout(self.limits.request).send().await {
+            Ok(response) => response,
+            Err(error) => {
+                let is_unsent = error.is_connect() || error.is_builder();
+                let (Failure::Other(error), _) = self.not_sent(url, &error) else {
+                    return Posted::Unknown(TableError::internal("a request that was not answered was refused"));
+                };
+                return if is_unsent { Posted::NotSent(error) } else { Posted::Unknown(error) };
+            }
+        };
+        let status = response.status();
+        let headers = response.headers().clone();
+        let content_type = text(&headers, CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
+        match status.as_u16() {
+            // What else the answer says is not needed: the table is loaded again.
+            200 | 204 if !content_type.contains("html") => return Posted::Done,
+            400..=499 if status != StatusCode::REQUEST_TIMEOUT => {}
+            300..=399 => {
+                let to = text(&headers, LOCATION.as_str()).unwrap_or("nowhere");
+                let detail = format!(
+                    "`{}` redirects to `{}` ({status}); set `uri` to where it leads",
+                    without_secrets(url),
+                    without_secrets(to)
+                );
+                return Posted::NotSent(TableError::catalog(&self.catalog, detail));
+            }
+            _ => {
+                let refusal = self.refusal(url, status, &headers, response).await;
+                return Posted::Unknown(self.refused(url, &refusal));
+            }
+        }
+        Posted::Refused(self.refusal(url, status, &headers, response).await)
+    }
+
+    /// What a server said with an error. A body that does not arrive says nothing.
+    async fn refusal(&self, url: &str, status: StatusCode, headers: &HeaderMap, response: Response) -> Refusal {
+        let body = self.body(url, response, ERROR_BYTES_MAX, true).await.unwrap_or_default();
+        self.refusal_of(status, headers, &body)
+    }
+
+    fn refusal_of(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Refusal {
+        let now_ms = self.clock.now_ms();
+        let skew_ms = text(headers, DATE.as_str()).and_then(http_date_ms).map_or(0, |date_ms| now_ms - date_ms);
+        let (kind, message) = error_of(body);
+        Refusal { status, kind, message, skew_ms }
     }
 
     /// The body of a response. Of an error's, what fits is enough.

@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::RestCatalog;
+use super::commit::RestTarget;
 use super::credentials::{KnownStorage, storage};
 use crate::catalog::{Catalog, TableName, TableSource};
+use crate::commit::target::CommitTarget;
 use crate::table::Table;
 use crate::{Result, TableError, metadata};
 
@@ -85,5 +87,9 @@ impl TableSource for RestSource {
             return Ok(None);
         }
         self.read(json, etag, &url).await.map(Some)
+    }
+
+    async fn commit_target(self: Arc<Self>) -> Result<Arc<dyn CommitTarget>> {
+        Ok(Arc::new(RestTarget::new(Arc::clone(&self.catalog), self.table.clone())))
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{ConnectOptions, Connection, Row};
 
+use super::commit::{Executed, TABLES};
 use super::{Entry, NAMES_MAX};
 use crate::catalog::config::{CatalogConfig, Limits, is_secret, without_secrets};
 use crate::{Result, TableError};
@@ -30,7 +31,7 @@ const PARAMETERS: [&str; 13] = [
 ];
 
 /// How a database is reached.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Address {
     options: PgConnectOptions,
     shown: String,
@@ -136,6 +137,43 @@ impl Database {
         rows.iter().map(entry).collect::<sqlx::Result<_>>().map_err(|error| database_error(&self.shown, &error))
     }
 
+    pub(super) async fn prepare(&mut self) -> Result<bool> {
+        // `IF NOT EXISTS` alone does not keep two from making the same table at once.
+        for statement in TABLES {
+            match self.execute(statement, &[]).await {
+                Executed::Done(_) => {}
+                Executed::Failed(error) | Executed::Unknown(error) => {
+                    // Another made it, if it is there now.
+                    if self.rows(sqlx::query("SELECT 1 FROM iceberg_tables LIMIT 0")).await.is_err() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let column = sqlx::query(
+            "SELECT 1 FROM information_schema.columns WHERE table_name = 'iceberg_tables' \
+             AND column_name = 'iceberg_type' AND table_schema = ANY (current_schemas(false))",
+        );
+        Ok(!self.rows(column).await?.is_empty())
+    }
+
+    /// A statement that changes the database, sent once and in a transaction of its own.
+    pub(super) async fn execute(&mut self, statement: &'static str, values: &[&str]) -> Executed {
+        let query = values.iter().fold(sqlx::query(statement), |query, value| query.bind((*value).to_owned()));
+        // Poolers in front of Postgres lose prepared statements between transactions.
+        let executed = query.persistent(false).execute(&mut self.connection);
+        match tokio::time::timeout(self.request, executed).await {
+            Ok(Ok(done)) => Executed::Done(done.rows_affected()),
+            Ok(Err(error)) => {
+                let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+                let is_undone = code.is_some_and(|code| is_undone(&code));
+                let error = database_error(&self.shown, &error);
+                if is_undone { Executed::Failed(error) } else { Executed::Unknown(error) }
+            }
+            Err(_) => Executed::Unknown(too_slow(&self.shown, self.request, "request-timeout")),
+        }
+    }
+
     async fn rows(
         &mut self,
         query: sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments>,
@@ -161,7 +199,21 @@ fn entry(row: &PgRow) -> sqlx::Result<Entry> {
         location: row.try_get("metadata_location")?,
         // The column is missing in V0, which knew no views.
         kind: row.try_get("iceberg_type").ok().flatten(),
+        has_type: row.try_get_raw("iceberg_type").is_ok(),
     })
+}
+
+/// The server says that a statement was rolled back. Not so after errors of the connection (08), of a server that
+/// stops (57P01: it may say so while it waits for a replica, after it has committed), of resources and of itself.
+/// Source: Postgres documentation, "PostgreSQL Error Codes".
+fn is_undone(code: &str) -> bool {
+    // Invalid data, constraints, a read-only transaction, conflicts of transactions, no rights, errors in the statement.
+    let class_is = |class: &str| code.starts_with(class);
+    let is_refused = ["22", "23", "25", "28", "42", "44"].into_iter().any(class_is);
+    // 40003 alone of its class says that the outcome is not known.
+    let is_rolled_back = code.starts_with("40") && code != "40003";
+    // A lock that cannot be had, and a statement that is cancelled or takes too long.
+    is_refused || is_rolled_back || matches!(code, "55P03" | "57014")
 }
 
 fn too_slow(shown: &str, limit: Duration, property: &str) -> TableError {
@@ -234,6 +286,20 @@ mod tests {
         assert_eq!(address.options.get_database(), Some("db"));
         assert!(matches!(address.options.get_ssl_mode(), sqlx::postgres::PgSslMode::Require));
         assert!(!address.shown.contains("pw"), "{}", address.shown);
+    }
+
+    #[rstest]
+    #[case("40001", true)]
+    #[case("40003", false)]
+    #[case("25006", true)]
+    #[case("42501", true)]
+    #[case("57014", true)]
+    #[case("57P01", false)]
+    #[case("08006", false)]
+    #[case("53100", false)]
+    #[case("XX000", false)]
+    fn only_what_the_server_rolled_back_is_undone(#[case] code: &str, #[case] expected: bool) {
+        assert_eq!(is_undone(code), expected);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Row};
 
+use super::commit::{Executed, TABLES};
 use super::{Entry, NAMES_MAX};
 use crate::{Result, TableError};
 
@@ -14,8 +15,13 @@ const LOCKED: &str = "6";
 const NOT_A_DATABASE: &str = "26";
 const CORRUPT: &str = "11";
 
+/// Codes of statements that were not executed: an error in the statement, no right to write, another holds the
+/// database, interrupted, read-only, cannot be opened, too big, a constraint, no database. After others, such as an error
+/// while the disk is written, what is in the file is not known.
+const UNDONE: [&str; 10] = ["1", "3", BUSY, LOCKED, "8", "9", "14", "18", "19", NOT_A_DATABASE];
+
 /// A database's file, which is looked for when it is opened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Address {
     uri: String,
 }
@@ -44,6 +50,43 @@ impl Database {
         let connection = options.disable_statement_logging().connect().await;
         let connection = connection.map_err(|error| database_error(uri, error))?;
         Ok(Self { connection, uri: uri.clone() })
+    }
+
+    /// A connection that may change the database. `may_create`: the file is made if it is not there.
+    pub(super) async fn open_to_write(address: &Address, may_create: bool) -> Result<Self> {
+        let uri = &address.uri;
+        let file = match database_file(uri) {
+            Err(TableError::TableNotFound { .. }) if may_create => new_database_file(uri)?,
+            found => found?,
+        };
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(may_create);
+        let connection = options.disable_statement_logging().connect().await;
+        let connection = connection.map_err(|error| database_error(uri, error))?;
+        Ok(Self { connection, uri: uri.clone() })
+    }
+
+    pub(super) async fn prepare(&mut self) -> Result<bool> {
+        let failed = |error| database_error(&self.uri, error);
+        for statement in TABLES {
+            sqlx::query(statement).execute(&mut self.connection).await.map_err(failed)?;
+        }
+        let column = "SELECT count(*) FROM pragma_table_info('iceberg_tables') WHERE name = 'iceberg_type'";
+        let n_columns: i64 = sqlx::query_scalar(column).fetch_one(&mut self.connection).await.map_err(failed)?;
+        Ok(n_columns > 0)
+    }
+
+    /// A statement that changes the database, executed once.
+    pub(super) async fn execute(&mut self, statement: &'static str, values: &[&str]) -> Executed {
+        let query = values.iter().fold(sqlx::query(statement), |query, value| query.bind((*value).to_owned()));
+        match query.execute(&mut self.connection).await {
+            Ok(done) => Executed::Done(done.rows_affected()),
+            Err(error) => {
+                let code = error.as_database_error().and_then(|error| primary_code(error));
+                let is_undone = code.is_some_and(|code| UNDONE.contains(&code.as_str()));
+                let error = database_error(&self.uri, error);
+                if is_undone { Executed::Failed(error) } else { Executed::Unknown(error) }
+            }
+        }
     }
 
     /// Ends the connection's thread.
@@ -86,6 +129,7 @@ fn entry(row: &SqliteRow) -> sqlx::Result<Entry> {
         location: row.try_get("metadata_location")?,
         // The column is missing in V0, which knew no views.
         kind: row.try_get("iceberg_type").ok().flatten(),
+        has_type: row.try_get_raw("iceberg_type").is_ok(),
     })
 }
 
@@ -139,6 +183,17 @@ fn candidates(uri: &str) -> Result<Vec<PathBuf>> {
     })
 }
 
+/// Extended codes carry the primary one in their lowest byte.
+fn primary_code(error: &dyn sqlx::error::DatabaseError) -> Option<String> {
+    error.code().and_then(|code| code.parse::<u32>().ok()).map(|code| (code & 0xff).to_string())
+}
+
+/// Where a database is made that is not there: the likeliest file that the URI means.
+fn new_database_file(uri: &str) -> Result<PathBuf> {
+    let file = candidates(uri)?.into_iter().next();
+    file.ok_or_else(|| TableError::invalid(format!("the catalog URI names no file, uri=`{uri}`")))
+}
+
 fn database_error(uri: &str, error: sqlx::Error) -> TableError {
     let Some(database) = error.as_database_error() else {
         return match error {
@@ -148,8 +203,7 @@ fn database_error(uri: &str, error: sqlx::Error) -> TableError {
             error => TableError::Storage { path: uri.to_owned(), source: Box::new(error) },
         };
     };
-    // Extended codes carry the primary one in their lowest byte.
-    let code = database.code().and_then(|code| code.parse::<u32>().ok()).map(|code| (code & 0xff).to_string());
+    let code = primary_code(database);
     let message = database.message();
     match code.as_deref() {
         Some(NOT_A_DATABASE | CORRUPT) => TableError::corrupt(uri, format!("this is no SQLite database: {message}")),
