@@ -13,7 +13,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// How a request fails.
@@ -25,24 +25,59 @@ pub enum Fault {
     BreakOff,
 }
 
-/// A store in memory, of whose reading requests one can be made to fail. Writes succeed.
+/// How a write fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteFault {
+    /// Nothing is written, and there is no answer.
+    Lose,
+    /// It is written, and the answer is lost.
+    LoseAnswer,
+    /// It is written over what is there, whatever the request says of that.
+    IgnoreCondition,
+    /// The store says that it cannot be told a condition.
+    NoCondition,
+}
+
+/// A store in memory, of whose reading requests one can be made to fail, and of whose writes those of some keys.
 #[derive(Debug)]
 pub struct FaultyStore {
     inner: InMemory,
     /// Requests until the fault, and its kind.
     planned: Mutex<Option<(usize, Fault)>>,
     has_failed: AtomicBool,
+    /// Writes of keys that contain this fail so.
+    write_fault: Mutex<Option<(String, WriteFault)>>,
 }
 
 impl FaultyStore {
     /// An empty store without a fault.
     pub fn in_memory() -> Self {
-        Self { inner: InMemory::new(), planned: Mutex::new(None), has_failed: AtomicBool::new(false) }
+        Self {
+            inner: InMemory::new(),
+            planned: Mutex::new(None),
+            has_failed: AtomicBool::new(false),
+            write_fault: Mutex::default(),
+        }
     }
 
     /// The request after the next `n` fails, once. An earlier plan is dropped.
     pub fn fail_request(&self, n: usize, fault: Fault) {
         *self.planned.lock().unwrap_or_else(PoisonError::into_inner) = Some((n, fault));
+    }
+
+    /// Every write of a key that contains `part` fails so, until [`FaultyStore::heal_writes`].
+    pub fn fail_writes(&self, part: &str, fault: WriteFault) {
+        *self.write_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some((part.to_owned(), fault));
+    }
+
+    /// Writes succeed again.
+    pub fn heal_writes(&self) {
+        self.write_fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn write_fault_of(&self, key: &Path) -> Option<WriteFault> {
+        let planned = self.write_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.as_ref().filter(|(part, _)| key.as_ref().contains(part)).map(|(_, fault)| *fault)
     }
 
     /// Whether a request has failed since this was last asked. What was planned and has not happened is dropped.
@@ -88,7 +123,22 @@ impl fmt::Display for FaultyStore {
 #[async_trait]
 impl ObjectStore for FaultyStore {
     async fn put_opts(&self, key: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.inner.put_opts(key, payload, options).await
+        let is_conditional = options.mode != PutMode::Overwrite;
+        match self.write_fault_of(key) {
+            Some(WriteFault::Lose) => Err(reset()),
+            Some(WriteFault::LoseAnswer) => {
+                self.inner.put_opts(key, payload, options).await?;
+                Err(reset())
+            }
+            Some(WriteFault::IgnoreCondition) => {
+                self.inner.put_opts(key, payload, PutOptions { mode: PutMode::Overwrite, ..options }).await
+            }
+            Some(WriteFault::NoCondition) if is_conditional => Err(object_store::Error::NotImplemented {
+                operation: "conditional writes".to_owned(),
+                implementer: "faulty".to_owned(),
+            }),
+            Some(WriteFault::NoCondition) | None => self.inner.put_opts(key, payload, options).await,
+        }
     }
 
     async fn put_multipart_opts(&self, key: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {

@@ -19,7 +19,7 @@ pub mod table;
 pub mod value;
 
 pub use fake_s3::FakeS3;
-pub use faulty_store::{Fault, FaultyStore};
+pub use faulty_store::{Fault, FaultyStore, WriteFault};
 pub use fluent::Delta;
 pub use model::{Change, Duplicates, History, Key, Kind, Multiset, Snapshot};
 pub use schema::Transform;

@@ -1,7 +1,7 @@
 //! The contract of catalogs against services that run.
 
 #[path = "../contract/catalogs.rs"]
-mod contract;
+pub mod contract;
 mod hive;
 
 use std::io::{Read, Write};
@@ -25,7 +25,7 @@ crate::catalog_contract! {
 }
 
 /// A namespace that no other test and no earlier run has.
-fn own_namespace() -> String {
+pub fn own_namespace() -> String {
     static N: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     format!("t{now}_{}_{}", std::process::id(), N.fetch_add(1, Ordering::Relaxed))
@@ -36,14 +36,14 @@ fn config(kind: CatalogKind, uri: &str) -> CatalogConfig {
 }
 
 /// Iceberg's own REST server.
-struct Rest {
-    uri: String,
-    namespace: String,
+pub struct Rest {
+    pub uri: String,
+    pub namespace: String,
     folder: TempDir,
 }
 
 impl Rest {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let rest = Self {
             uri: service("FRAZIL_TEST_REST_URI"),
             namespace: own_namespace(),

@@ -13,7 +13,7 @@ mod answers;
 #[path = "../suite/canonical.rs"]
 mod canonical;
 mod catalogs;
-mod locks;
+mod commits;
 #[path = "../suite/read.rs"]
 #[expect(dead_code, reason = "shared with the other binary")]
 mod read;

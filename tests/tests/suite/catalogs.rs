@@ -3,7 +3,7 @@
 #[path = "../contract/catalogs.rs"]
 mod contract;
 mod fake_rest;
-mod http_server;
+pub mod http_server;
 mod rest;
 mod rest_failures;
 

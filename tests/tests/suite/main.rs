@@ -15,6 +15,7 @@ mod built;
 mod canonical;
 mod cases;
 mod catalogs;
+mod commits;
 mod filters;
 mod fixtures;
 mod follow;

@@ -4,6 +4,7 @@
 mod clouds;
 #[path = "../contract/stores.rs"]
 mod contract;
+mod create;
 mod credentials;
 mod failures;
 mod requests;
