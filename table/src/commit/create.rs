@@ -67,10 +67,16 @@ impl NewTable {
         properties.insert("format-version".to_owned(), version.to_owned());
         let unwritable =
             |error: serde_json::Error| TableError::internal(format!("a new table cannot be told: {error}"));
+        let mut spec = serde_json::to_value(&self.partition_spec).map_err(unwritable)?;
+        // Iceberg's own server fails without it, though it gives specs ids of its own.
+        if let Some(spec) = spec.as_object_mut() {
+            spec.retain(|_, value| !value.is_null());
+            spec.entry("spec-id").or_insert_with(|| 0.into());
+        }
         let mut request = json!({
             "name": name,
             "schema": serde_json::to_value(&self.schema).map_err(unwritable)?,
-            "partition-spec": serde_json::to_value(&self.partition_spec).map_err(unwritable)?,
+            "partition-spec": spec,
             "properties": properties,
             "stage-create": false,
         });

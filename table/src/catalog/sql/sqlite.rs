@@ -81,7 +81,7 @@ impl Database {
         match query.execute(&mut self.connection).await {
             Ok(done) => Executed::Done(done.rows_affected()),
             Err(error) => {
-                let code = error.as_database_error().and_then(|error| primary_code(error));
+                let code = error.as_database_error().and_then(primary_code);
                 let is_undone = code.is_some_and(|code| UNDONE.contains(&code.as_str()));
                 let error = database_error(&self.uri, error);
                 if is_undone { Executed::Failed(error) } else { Executed::Unknown(error) }
