@@ -26,6 +26,7 @@ mod remote;
 mod s3;
 mod sts;
 mod unsupported;
+mod upload;
 mod vended;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ pub(crate) use location::canonical;
 pub use location::identity;
 pub use path_map::PathMap;
 pub use ranges::RangeLimits;
+pub use upload::Upload;
 
 use self::ahead::{Ahead, Held, Wants};
 use self::local::LocalStore;
