@@ -20,3 +20,4 @@ pub use key_map::KeyPart;
 pub use live::LiveRows;
 pub use position::position_deletes;
 pub use vector::parse_deletion_vector;
+pub(crate) use vector::{BLOB_TYPE, serialize_deletion_vector};

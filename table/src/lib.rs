@@ -3,7 +3,8 @@
 //! Layers, each using only those above it: [`storage`] (bytes at a path), [`catalog`] (from a name to a
 //! [`Table`]), [`manifest`] and [`mod@file`] (what a snapshot lists), [`lineage`] (which snapshots follow each
 //! other), [`changes`] (what one snapshot added and removed), [`scan`] (rows of one data file, by field id),
-//! [`deletes`] (which of them are live). [`watermark`] stands beside them: how far a table's events reach.
+//! [`deletes`] (which of them are live). Beside them stand [`watermark`] (how far a table's events reach) and [`mod@write`]
+//! (new data and delete files).
 
 mod avro;
 mod bounds;
@@ -25,6 +26,7 @@ pub mod storage;
 mod table;
 mod varint;
 pub mod watermark;
+pub mod write;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Advice, TableError};

@@ -12,6 +12,9 @@ use crate::file::FileEntry;
 use crate::storage::Storage;
 use crate::{Result, TableError, on_pool};
 
+/// Type of the blob in a puffin file's footer.
+pub(crate) const BLOB_TYPE: &str = "deletion-vector-v1";
+
 const MAGIC: [u8; 4] = [0xD1, 0xD3, 0x39, 0x64];
 
 /// Larger blobs are refused: a vector that deletes every second row of a billion takes 125 MB.
@@ -103,6 +106,25 @@ pub fn parse_deletion_vector(blob: &[u8], path: &str) -> Result<RoaringTreemap> 
         Ok(Ok(vector)) if reader.is_empty() => Ok(vector),
         _ => Err(corrupt("the bitmap is damaged")),
     }
+}
+
+/// Encodes a `deletion-vector-v1` blob.
+///
+/// # Errors
+/// [`TableError::InvalidRequest`] if it would be larger than readers take.
+pub(crate) fn serialize_deletion_vector(positions: &RoaringTreemap) -> Result<Vec<u8>> {
+    let n_bytes = positions.serialized_size().saturating_add(MAGIC.len());
+    let length = u32::try_from(n_bytes).ok().filter(|n| u64::from(*n) < BLOB_BYTES_MAX - 8).ok_or_else(|| {
+        TableError::invalid(format!("a deletion vector would have `{n_bytes}` bytes; rewrite its data file instead"))
+    })?;
+    let mut blob = Vec::with_capacity(n_bytes.saturating_add(8));
+    blob.extend_from_slice(&length.to_be_bytes());
+    blob.extend_from_slice(&MAGIC);
+    positions.serialize_into(&mut blob).map_err(TableError::internal)?;
+    let mut crc = flate2::Crc::new();
+    crc.update(blob.get(4..).unwrap_or_default());
+    blob.extend_from_slice(&crc.sum().to_be_bytes());
+    Ok(blob)
 }
 
 #[cfg(test)]

@@ -1,0 +1,99 @@
+//! Files of many partitions at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+
+use super::rolling::{Recipe, RollingWriter, Span};
+use crate::file::{PartitionTuple, WrittenFile};
+use crate::{Result, TableError};
+
+/// Keeps a file open for each partition, within limits.
+#[derive(Debug)]
+pub(super) struct FanOut {
+    recipe: Arc<Recipe>,
+    by_partition: HashMap<PartitionTuple, RollingWriter>,
+    open_partitions_max: usize,
+    open_bytes_max: u64,
+    finished: Vec<WrittenFile>,
+    /// A write failed or was cancelled: rows are missing.
+    is_broken: bool,
+}
+
+impl FanOut {
+    pub(super) fn new(recipe: Recipe, open_partitions_max: usize, open_bytes_max: u64) -> Self {
+        Self {
+            recipe: Arc::new(recipe),
+            by_partition: HashMap::new(),
+            open_partitions_max,
+            open_bytes_max,
+            finished: Vec::new(),
+            is_broken: false,
+        }
+    }
+
+    pub(super) fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Writes rows of one partition; says where they are, in their order.
+    pub(super) async fn write(&mut self, partition: &PartitionTuple, rows: &RecordBatch) -> Result<Vec<Span>> {
+        self.check()?;
+        if rows.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        self.is_broken = true;
+        let recipe = &self.recipe;
+        let writer = self
+            .by_partition
+            .entry(partition.clone())
+            .or_insert_with(|| RollingWriter::new(recipe.clone(), partition.clone()));
+        let spans = writer.write(rows).await?;
+        if !writer.is_open() {
+            self.retire(partition).await?;
+        }
+        while self.is_beyond_limits() {
+            let largest = self.by_partition.iter().max_by_key(|(_, writer)| writer.memory_bytes());
+            let Some(largest) = largest.map(|(partition, _)| partition.clone()) else { break };
+            self.retire(&largest).await?;
+        }
+        self.is_broken = false;
+        Ok(spans)
+    }
+
+    fn is_beyond_limits(&self) -> bool {
+        let n_open = self.by_partition.len();
+        if n_open > self.open_partitions_max {
+            return true;
+        }
+        let n_bytes = self.by_partition.values().fold(0_u64, |sum, writer| sum.saturating_add(writer.memory_bytes()));
+        n_open > 1 && n_bytes > self.open_bytes_max
+    }
+
+    async fn retire(&mut self, partition: &PartitionTuple) -> Result<()> {
+        if let Some(writer) = self.by_partition.remove(partition) {
+            self.finished.extend(writer.finish().await?);
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.is_broken {
+            return Err(TableError::invalid(
+                "this writer failed or was cancelled before; write everything again with a new one",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Ends all files and hands them out.
+    pub(super) async fn finish(mut self) -> Result<Vec<WrittenFile>> {
+        self.check()?;
+        for (_, writer) in self.by_partition.drain() {
+            self.finished.extend(writer.finish().await?);
+        }
+        self.finished.sort_by(|left, right| left.path.cmp(&right.path));
+        Ok(self.finished)
+    }
+}
