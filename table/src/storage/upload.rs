@@ -149,6 +149,10 @@ impl fmt::Debug for Upload {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use async_trait::async_trait;
+    use object_store::{PutResult, UploadPart};
+    use tokio::sync::oneshot;
+
     use super::*;
 
     fn content(n_bytes: usize) -> Bytes {
@@ -172,20 +176,54 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_dropped_file_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = Storage::local();
-        let path = folder.path().join("file").to_str().unwrap().to_owned();
-        let mut upload = storage.upload(&path).await.unwrap();
-        upload.put(content(2 * PART_BYTES)).await.unwrap();
-        drop(upload);
-        for _ in 0..100 {
-            if std::fs::read_dir(folder.path()).unwrap().next().is_none() {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    /// An upload whose parts fail, and that says when it is taken back.
+    #[derive(Debug)]
+    struct Failing {
+        aborted: Option<oneshot::Sender<()>>,
+    }
+
+    #[async_trait]
+    impl MultipartUpload for Failing {
+        fn put_part(&mut self, _: PutPayload) -> UploadPart {
+            Box::pin(async { Err(failure()) })
         }
-        panic!("something is left in the folder");
+
+        async fn complete(&mut self) -> object_store::Result<PutResult> {
+            Err(failure())
+        }
+
+        async fn abort(&mut self) -> object_store::Result<()> {
+            self.aborted.take().unwrap().send(()).unwrap();
+            Ok(())
+        }
+    }
+
+    fn failure() -> object_store::Error {
+        object_store::Error::Generic { store: "test", source: "no answer".into() }
+    }
+
+    async fn failing() -> (Upload, oneshot::Receiver<()>) {
+        let (aborted, told) = oneshot::channel();
+        let mut upload = Storage::local().upload("memory://table/file").await.unwrap();
+        let failing: Box<dyn MultipartUpload> = Box::new(Failing { aborted: Some(aborted) });
+        upload.parts = Some(Parts { upload: Some(failing), tasks: JoinSet::new() });
+        (upload, told)
+    }
+
+    #[tokio::test]
+    async fn a_dropped_file_is_taken_back_at_the_store() {
+        let (mut upload, told) = failing().await;
+        upload.put(content(PART_BYTES + 1)).await.unwrap();
+        drop(upload);
+        told.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_part_failed_is_not_finished() {
+        let (mut upload, told) = failing().await;
+        upload.put(content(PART_BYTES)).await.unwrap();
+        let error = upload.finish().await.unwrap_err();
+        assert!(matches!(error, TableError::Storage { .. }), "{error}");
+        told.await.unwrap();
     }
 }

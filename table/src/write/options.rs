@@ -54,7 +54,8 @@ pub(super) struct FileSettings {
 
 impl WriteOptions {
     /// What the properties of the table say, under its current partition spec. Properties that are not set have the
-    /// values that Iceberg's documentation gives ("Configuration", "Write properties").
+    /// values that Iceberg's documentation gives ("Configuration", "Write properties"). Delete files are Parquet, or
+    /// Puffin, whatever `write.delete.format.default` says.
     ///
     /// # Errors
     /// [`TableError::InvalidRequest`] names a property whose value cannot be used, or a file format other than

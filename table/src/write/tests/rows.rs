@@ -397,3 +397,37 @@ async fn equality_deletes_hold_the_key_only() {
     assert_eq!(live_rows(&table, &data, &[listed(&deletes[0], 2)]).await, ["1 | a", "3 | c"]);
     assert!(EqualityDeleteWriter::new(&table, &options, &[FieldId::new(9)]).is_err());
 }
+
+#[tokio::test]
+async fn files_are_spread_where_the_table_asks_for_it() {
+    let mut made = Made::new(2, vec![optional(1, "k", P::Long)]);
+    made.partition = vec![(1, "identity")];
+    made.properties.insert("write.object-storage.enabled", "true");
+    let table = made.table();
+    let keys = || batch(vec![("k", Arc::new(Int64Array::from(vec![7])) as ArrayRef)]);
+    let files = write(&table, &WriteOptions::of(&table).unwrap().task(3, 4), &[keys()]).await;
+    let rest = files[0].path.strip_prefix("memory://bucket/t/data/").unwrap();
+    let names: Vec<&str> = rest.split('/').collect();
+    assert_eq!(names[..4].iter().map(|name| name.len()).collect::<Vec<_>>(), [4, 4, 4, 8]);
+    assert!(names[4] == "p1000=7" && names[5].starts_with("00003-4-"), "{rest}");
+    assert_eq!(rows(&table, &files).await, ["7"]);
+
+    made.properties.insert("write.data.path", "memory://bucket/elsewhere/");
+    let table = made.table();
+    let files = write(&table, &WriteOptions::of(&table).unwrap(), &[keys()]).await;
+    assert!(files[0].path.contains("/bucket/t/p1000=7/"), "{}", files[0].path);
+}
+
+#[tokio::test]
+async fn specs_and_partitions_that_the_table_does_not_have_are_refused() {
+    let mut made = Made::new(2, vec![optional(1, "k", P::Long)]);
+    made.partition = vec![(1, "identity")];
+    let table = made.table();
+    let options = WriteOptions::of(&table).unwrap();
+    let error = AppendWriter::new(&table, &options.clone().spec(crate::SpecId::new(9))).unwrap_err();
+    assert!(error.to_string().contains("has no partition spec `9`"), "{error}");
+    let mut writer = DataFileWriter::new(&table, &options).unwrap();
+    let keys = batch(vec![("k", Arc::new(Int64Array::from(vec![7])) as ArrayRef)]);
+    let error = writer.write_to(&PartitionTuple::default(), &keys).await.unwrap_err();
+    assert!(error.to_string().contains("does not fit spec `0`"), "{error}");
+}
