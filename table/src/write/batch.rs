@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, SchemaRef};
-use iceberg::spec::{NestedField, NestedFieldRef, PrimitiveType, Type};
+use iceberg::spec::{NestedField, NestedFieldRef, PrimitiveType, Schema, Type};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 
 use crate::ids::FieldId;
@@ -24,7 +24,7 @@ pub(super) struct RowSchema {
     /// As in the table, in the order of `arrow`.
     pub(super) fields: Vec<NestedFieldRef>,
     pub(super) arrow: SchemaRef,
-    /// The table's schema as JSON, if the metadata can say it.
+    /// The schema as JSON, if the metadata can say it.
     pub(super) json: Option<String>,
     /// Columns that batches may have and files do not: always null.
     unstored: HashSet<String>,
@@ -91,14 +91,15 @@ impl RowSchema {
         });
         let fields = fields.collect::<Result<Vec<_>>>()?;
         let projection = Projection::new(&fields, table.foreign_types())?;
-        let json = if table.foreign_types().is_empty() { serde_json::to_string(schema.as_ref()).ok() } else { None };
+        let json = json_of(&fields, schema.schema_id());
         Ok(Self { fields, arrow: projection.arrow_schema().clone(), json, unstored: HashSet::new() })
     }
 
     /// Columns that are given as they are.
     pub(super) fn of_fields(fields: Vec<NestedFieldRef>) -> Result<Self> {
         let projection = Projection::new(&fields, &std::collections::BTreeMap::new())?;
-        Ok(Self { fields, arrow: projection.arrow_schema().clone(), json: None, unstored: HashSet::new() })
+        let json = json_of(&fields, 0);
+        Ok(Self { fields, arrow: projection.arrow_schema().clone(), json, unstored: HashSet::new() })
     }
 
     /// The columns of a batch in the order and types of the file. Columns of `batch` are found by field id, else by
@@ -150,6 +151,12 @@ impl RowSchema {
         let indexes = indexes.collect::<Result<Vec<_>>>()?;
         self.conform(&batch.project(&indexes).map_err(TableError::internal)?)
     }
+}
+
+/// A schema of these columns as JSON.
+fn json_of(fields: &[NestedFieldRef], schema_id: i32) -> Option<String> {
+    let schema = Schema::builder().with_schema_id(schema_id).with_fields(fields.to_vec()).build().ok()?;
+    serde_json::to_string(&schema).ok()
 }
 
 fn is_lineage(id: i32) -> bool {

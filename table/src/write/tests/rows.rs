@@ -393,6 +393,12 @@ async fn equality_deletes_hold_the_key_only() {
     assert_eq!(deletes[0].content, FileContent::EqualityDeletes);
     assert_eq!(deletes[0].equality_ids, [FieldId::new(1)]);
     assert_eq!(sorted(&deletes[0].metrics.value_counts), [(1, 1)]);
+    let reader = SerializedFileReader::new(table.storage().read(&deletes[0].path).await.unwrap()).unwrap();
+    let pairs = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap();
+    let keys: Vec<&str> = pairs.iter().map(|pair| pair.key.as_str()).collect();
+    assert_eq!(keys, ["iceberg.schema", "delete-type", "delete-field-ids"]);
+    let schema: Value = serde_json::from_str(pairs[0].value.as_ref().unwrap()).unwrap();
+    assert_eq!(schema["fields"].as_array().unwrap().len(), 1);
     let data = [listed(&files[0], 1)];
     assert_eq!(live_rows(&table, &data, &[listed(&deletes[0], 2)]).await, ["1 | a", "3 | c"]);
     assert!(EqualityDeleteWriter::new(&table, &options, &[FieldId::new(9)]).is_err());
