@@ -7,7 +7,7 @@ use frazil_lock::LockName;
 use frazil_table::catalog::{
     CatalogKind, TableLocator, TableName, TableSource, open_catalog, table_source, without_secrets,
 };
-use frazil_table::storage::{PathMap, Storage, normalize};
+use frazil_table::storage::{PathMap, Storage};
 use frazil_table::{SystemClock, Table, TableError};
 
 use crate::args::{GlobalArgs, TableArgs};
@@ -55,34 +55,14 @@ pub(crate) async fn open_source(
     Err(error.into())
 }
 
-/// Name of the lock of the table that the argument names: the same whether or not the catalog is named, and however a
-/// path is written. The one place that makes such names.
+/// Name of the lock under which commits to the table that the argument names are made.
 ///
 /// # Errors
-/// [`CliError::Usage`] if the argument cannot name a table.
-pub(crate) fn lock_name(table: &str, global: &GlobalArgs, settings: &Settings) -> Result<LockName, CliError> {
-    let exists = |path: &str| Path::new(path).exists();
-    let places = places(table, global, || settings.catalogs(), exists)?;
-    let Some(place) = places.into_iter().next() else {
-        return Err(CliError::Internal("a table argument without a meaning".to_owned()));
-    };
-    Ok(LockName::new(lock_text(place))?)
-}
-
-fn lock_text(place: Place) -> String {
-    match place {
-        Place::InCatalog { catalog, table, .. } => format!("{catalog}.{table}"),
-        Place::Located(TableLocator::Path(path)) => {
-            let path = normalize(&path).trim_end_matches('/').to_owned();
-            // A relative path is another's from elsewhere.
-            let absolute = (!path.contains("://")).then(|| std::path::absolute(&path).ok()).flatten();
-            absolute.map_or(path, |absolute| absolute.display().to_string())
-        }
-        Place::Located(TableLocator::Sql { uri, catalog, namespace, table }) => {
-            let table = TableName { namespace, table };
-            format!("{}/{}.{table}", without_secrets(&uri), catalog.unwrap_or_default())
-        }
-    }
+/// As [`open_source`]; [`TableError::Unsupported`] for tables that can only be read: nobody locks them.
+pub(crate) async fn lock_name(table: &str, global: &GlobalArgs) -> Result<LockName, CliError> {
+    let args = TableArgs { table: table.to_owned(), path_map: Vec::new() };
+    let (source, _) = open_source(&args, global).await?;
+    Ok(LockName::new(source.commit_target().await?.lock_name())?)
 }
 
 /// What the argument can mean.

@@ -108,8 +108,9 @@ impl fmt::Display for Member {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Head {
-    /// Where its metadata is.
-    pub metadata_location: String,
+    /// Where its metadata is, if the committer knows: a catalog that writes metadata itself need not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata_location: Option<String>,
     /// The snapshot that was committed; `None` for a commit without one.
     pub snapshot_id: Option<i64>,
 }

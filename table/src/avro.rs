@@ -5,8 +5,10 @@
 
 mod container;
 mod cursor;
+mod encode;
 mod schema;
 
 pub(crate) use container::{Container, Fault, Header, extent};
 pub(crate) use cursor::{Cursor, unscaled};
+pub(crate) use encode::{ContainerWriter, Encoder};
 pub(crate) use schema::{Field, ItemType, Meaning, RecordType, Type};

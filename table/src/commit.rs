@@ -1,9 +1,33 @@
 //! Changes to tables: the only place that writes metadata and moves a table's pointer.
+//!
+//! A commit says what is to change ([`change`]). The [`Committer`] takes the lock, loads the table, checks that the
+//! change still fits ([`validate`]), writes manifests and their list ([`snapshot`]), and has the catalog make its one
+//! atomic step ([`target`]). How that ended is a value, [`CommitOutcome`]: what cannot be known is found out
+//! ([`settle`]), and only what is proved uncommitted is deleted ([`cleanup`]).
 
+mod assemble;
+mod change;
+mod cleanup;
 mod create;
 pub(crate) mod document;
+mod driver;
 pub(crate) mod metadata_file;
+mod options;
+mod outcome;
+mod properties;
+mod settle;
+mod shape;
+mod snapshot;
+mod summary;
 pub mod target;
 pub mod update;
+mod validate;
 
+pub use change::{AddedFile, Change, CommitRequest, FileRef, RewriteCheck, SnapshotChange};
 pub use create::NewTable;
+pub use driver::{Committer, Settled};
+pub use options::CommitOptions;
+pub use outcome::{CommitOutcome, Committed, PendingCommit};
+
+#[cfg(test)]
+mod tests;

@@ -155,6 +155,12 @@ pub enum TableError {
         /// The step.
         detail: String,
     },
+    /// The lock under which commits are made was not to be had. Nothing was committed; try again later.
+    #[error("commit lock is not to be had: {detail}")]
+    CommitLocked {
+        /// Who holds it, or why the lock service does not give it.
+        detail: String,
+    },
     /// A fault of this software or of a library below it.
     #[error("internal error: {detail}")]
     Internal {
@@ -167,7 +173,7 @@ impl TableError {
     /// What the caller can do.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Storage { .. } | Self::Catalog { .. } => Advice::RetryLater,
+            Self::Storage { .. } | Self::Catalog { .. } | Self::CommitLocked { .. } => Advice::RetryLater,
             Self::Internal { .. } => Advice::ReportBug,
             Self::TableReplaced { .. } => Advice::ReloadAndRetry,
             _ => Advice::FixRequest,
@@ -191,6 +197,7 @@ impl TableError {
             Self::TableReplaced { .. } => "TABLE_REPLACED",
             Self::WatermarkUnknown { .. } => "WATERMARK_UNKNOWN",
             Self::MemoryLimit { .. } => "MEMORY_LIMIT",
+            Self::CommitLocked { .. } => "COMMIT_LOCKED",
             Self::Internal { .. } => "INTERNAL",
         }
     }

@@ -3,8 +3,8 @@
 //! Layers, each using only those above it: [`storage`] (bytes at a path), [`catalog`] (from a name to a
 //! [`Table`]), [`manifest`] and [`mod@file`] (what a snapshot lists), [`lineage`] (which snapshots follow each
 //! other), [`changes`] (what one snapshot added and removed), [`scan`] (rows of one data file, by field id),
-//! [`deletes`] (which of them are live). Beside them stand [`watermark`] (how far a table's events reach) and [`mod@write`]
-//! (new data and delete files).
+//! [`deletes`] (which of them are live), [`mod@write`] (new data and delete files), [`commit`] (how the table changes).
+//! Beside them stands [`watermark`] (how far a table's events reach).
 
 mod avro;
 mod bounds;

@@ -7,15 +7,24 @@ mod avro;
 mod cache;
 mod entry;
 mod list;
+mod write;
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use iceberg::spec::SnapshotRef;
 
 pub use cache::ManifestCache;
+pub(crate) use entry::parse_whole_entries;
 pub use entry::{EntryStatus, ManifestEntry, parse_manifest};
 pub use list::{FieldSummary, ManifestContent, ManifestFile, parse_manifest_list};
+pub(crate) use list::{ListedManifest, Numbers, RowCounts, parse_listed_manifests};
+
+pub(crate) use write::{
+    ListHeader, ManifestShape, ManifestWriter, NewEntry, PartitionColumn, version_number, write_manifest_list,
+};
 
 use crate::file::{EntryOrder, FileContent, FileEntry};
 use crate::ids::{FieldId, SnapshotId, SpecId};
@@ -145,14 +154,18 @@ pub async fn manifest_entries(table: &Table, manifest: &ManifestFile) -> Result<
 /// # Errors
 /// As for [`manifest_entries`].
 pub async fn read_manifests<'a>(
-    table: &Table,
+    table: &'a Table,
     manifests: impl IntoIterator<Item = &'a ManifestFile>,
 ) -> Result<Vec<(&'a ManifestFile, Arc<[ManifestEntry]>)>> {
-    stream::iter(manifests)
-        .map(|manifest| async move { Ok((manifest, manifest_entries(table, manifest).await?)) })
-        .buffered(N_CONCURRENT_READS)
-        .try_collect()
-        .await
+    let reads: Vec<_> = manifests.into_iter().map(|manifest| with_entries(table, manifest)).collect();
+    stream::iter(reads).buffered(N_CONCURRENT_READS).try_collect().await
+}
+
+type ReadManifest<'a> = (&'a ManifestFile, Arc<[ManifestEntry]>);
+
+/// A manifest and its entries. Boxed, so that the compiler can tell that it may move between threads.
+fn with_entries<'a>(table: &'a Table, manifest: &'a ManifestFile) -> BoxFuture<'a, Result<ReadManifest<'a>>> {
+    async move { Ok((manifest, manifest_entries(table, manifest).await?)) }.boxed()
 }
 
 /// Reads many manifests, several at once, and shows each with its entries, in the order of `manifests`. Nothing of
@@ -207,7 +220,7 @@ pub async fn live_files_in(
     Ok(files)
 }
 
-fn partition_field_ids(table: &Table, manifest: &ManifestFile) -> Result<Vec<FieldId>> {
+pub(crate) fn partition_field_ids(table: &Table, manifest: &ManifestFile) -> Result<Vec<FieldId>> {
     let spec_id = manifest.spec_id.get();
     let spec = table.metadata().partition_spec_by_id(spec_id).ok_or_else(|| {
         TableError::corrupt(&*manifest.path, format!("written under partition spec `{spec_id}`, which the table lacks"))

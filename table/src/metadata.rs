@@ -94,7 +94,7 @@ fn guarded<T>(location: &str, parse: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-fn parse(bytes: &[u8], location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
+fn parse(bytes: &[u8], location: &str) -> Result<(TableMetadata, ForeignFields)> {
     parse_json(value(bytes, location)?, location)
 }
 
@@ -112,7 +112,7 @@ fn object(value: Value, location: &str) -> Result<Map<String, Value>> {
     }
 }
 
-fn parse_json(value: Value, location: &str) -> Result<(TableMetadata, BTreeMap<FieldId, String>)> {
+fn parse_json(value: Value, location: &str) -> Result<(TableMetadata, ForeignFields)> {
     let mut root = object(value, location)?;
     let version = format_version(&root, location)?;
     repair::repair(&mut root, version).map_err(|refused| refused.at(location))?;

@@ -13,6 +13,7 @@ use crate::table::Table;
 use crate::{Result, TableError};
 
 use self::find::Commit;
+pub(crate) use self::find::SUMMARY_PREFIX;
 pub use self::time::{EventTime, TimeUnit};
 
 /// Iceberg's Kafka Connect sink writes this key: all records up to that time are in the table.

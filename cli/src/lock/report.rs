@@ -113,7 +113,10 @@ impl Report {
         }
         if let Some(head) = head {
             let snapshot = head.snapshot_id.map(|id| format!("snapshot {id}, ")).unwrap_or_default();
-            lines.push(format!("  head     {snapshot}{}", printable(&head.metadata_location)));
+            lines.push(format!(
+                "  head     {snapshot}{}",
+                printable(head.metadata_location.as_deref().unwrap_or_default())
+            ));
         }
         lines.join("\n") + "\n"
     }
@@ -188,7 +191,7 @@ mod tests {
              \x20   another program, 10.0.0.1\\u{1b}[31m; in line since 2025-11-24 16:00:00Z, 12s\n\
              \x20   and 2 more\n"
         );
-        let head = Head { metadata_location: "s3://b/v2.json".to_owned(), snapshot_id: Some(5) };
+        let head = Head { metadata_location: Some("s3://b/v2.json".to_owned()), snapshot_id: Some(5) };
         let free = Report::new("db.t", &name(), &LockLine::default(), Some(head), 0).text();
         assert_eq!(free, "lock prod.db.t is free\n  head     snapshot 5, s3://b/v2.json\n");
     }

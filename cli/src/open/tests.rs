@@ -108,24 +108,3 @@ fn names_without_a_namespace_are_wrong_usage(#[values("", "t", ".t", "db.", "db.
         assert_eq!(error.code(), "USAGE", "{table}");
     }
 }
-
-/// The name of the lock of a table that is likeliest meant.
-fn lock_of(table: &str, global: &GlobalArgs) -> String {
-    let places = places(table, global, || Ok(Catalogs::for_tests(&["prod"])), |_| false).unwrap();
-    lock_text(places.into_iter().next().unwrap())
-}
-
-#[test]
-fn a_table_has_one_lock_however_it_is_named() {
-    let (plain, named) = (global(None, None), global(None, Some("PROD")));
-    assert_eq!(lock_of("prod.db.t", &plain), "prod.db.t");
-    assert_eq!(lock_of("db.t", &plain), "prod.db.t");
-    assert_eq!(lock_of("db.t", &named), "prod.db.t");
-    for path in ["/w/db/t", "/w/db/t/", "file:/w/db/t", "file:///w/db/t/"] {
-        assert_eq!(lock_of(path, &plain), "/w/db/t", "{path}");
-    }
-    assert!(Path::new(&lock_of("./w/t", &plain)).is_absolute());
-    assert_eq!(lock_of("s3://b/w/t/", &plain), "s3://b/w/t");
-    let database = lock_of("db.t", &global(Some("postgresql://me:geheim@h/d"), Some("c")));
-    assert!(database.ends_with("h/d/c.db.t") && !database.contains("geheim"), "{database}");
-}

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::cursor::Cursor;
 use super::schema::{self, RecordType};
 
-const MAGIC: [u8; 4] = *b"Obj\x01";
+pub(super) const MAGIC: [u8; 4] = *b"Obj\x01";
 
 /// Ends the header and every block; another in each file.
-const MARKER_BYTES: usize = 16;
+pub(super) const MARKER_BYTES: usize = 16;
 
 /// A block may decompress to this many bytes at most: a small file must not exhaust memory. Writers begin a
 /// new block after some ten kilobytes.

@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+use super::outcome::PendingCommit;
 use super::update::{MetadataUpdate, Requirement};
 use crate::catalog::TableName;
 use crate::storage::canonical;
@@ -63,10 +64,10 @@ pub trait CommitTarget: fmt::Debug + Send + Sync {
     /// [`SwapAnswer::Refused`] or [`SwapAnswer::Failed`].
     async fn swap(&self, base: &CommitBase, updates: &[MetadataUpdate], requirements: &[Requirement]) -> SwapAnswer;
 
-    /// A commit built on `base` can no longer be made, because what the atomic step compares has changed for good
-    /// by the time of `now`: the metadata's location, or for REST the snapshot of `branch`. While it still can, an
-    /// answer that did not come may yet turn out as made.
-    fn is_superseded(&self, base: &CommitBase, now: &CommitBase, branch: &str) -> bool;
+    /// The commit `pending` can no longer be made, because what the atomic step compares has changed for good by the
+    /// time of `now`: the metadata's location, or for REST the snapshot of the branch. While it still can, an answer
+    /// that did not come may yet turn out as made.
+    fn is_superseded(&self, pending: &PendingCommit, now: &CommitBase) -> bool;
 }
 
 /// [`CommitTarget::lock_name`] of a table of a catalog.

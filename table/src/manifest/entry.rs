@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::avro::{Record, Value, bytes, for_each_record, long};
 use super::list::{ManifestContent, ManifestFile};
 use crate::avro::unscaled;
-use crate::file::{ColumnMetrics, EntryOrder, FileContent, FileEntry, FileFormat, PartitionTuple, PartitionValue};
+use crate::file::{
+    ColumnMetrics, EntryOrder, FileContent, FileEntry, FileFormat, PartitionTuple, PartitionValue, WrittenFile,
+};
 use crate::ids::{DataSequenceNumber, FieldId, SnapshotId};
 use crate::{Result, TableError};
 
@@ -49,6 +51,53 @@ pub fn parse_manifest(
     })?;
     check_counts(&entries, manifest)?;
     Ok(entries)
+}
+
+/// Reads a manifest with everything that its entries say of files, so that another manifest can say it again.
+///
+/// # Errors
+/// As [`parse_manifest`]; [`TableError::Unsupported`] for encrypted files.
+pub(crate) fn parse_whole_entries(
+    bytes: &[u8],
+    manifest: &ManifestFile,
+    partition_field_ids: &[FieldId],
+) -> Result<Vec<(ManifestEntry, WrittenFile)>> {
+    let mut entries = Vec::new();
+    let mut next_row_id = manifest.first_row_id;
+    for_each_record(bytes, &manifest.path, |index, record| {
+        let entry = entry(index, record, manifest, partition_field_ids, &mut next_row_id)?;
+        let file = written_file(&entry.file, &record.record(2, "data_file")?)?;
+        entries.push((entry, file));
+        Ok(())
+    })?;
+    let read: Vec<ManifestEntry> = entries.iter().map(|(entry, _)| entry.clone()).collect();
+    check_counts(&read, manifest)?;
+    Ok(entries)
+}
+
+fn written_file(entry: &FileEntry, file: &Record<'_>) -> Result<WrittenFile> {
+    if entry.is_encrypted {
+        return Err(TableError::unsupported(&*entry.path, "the file is encrypted: its manifest cannot be rewritten"));
+    }
+    let sizes = file.map(108, "column_sizes", (117, 118), long)?;
+    let sizes = sizes.into_iter().filter_map(|(id, size)| Some((FieldId::new(id), u64::try_from(size).ok()?)));
+    let offsets = file.integers(132, "split_offsets")?;
+    Ok(WrittenFile {
+        content: entry.content,
+        path: entry.path.clone(),
+        format: entry.format,
+        spec_id: entry.spec_id,
+        partition: entry.partition.clone(),
+        record_count: entry.record_count,
+        file_size_bytes: entry.file_size_bytes,
+        metrics: entry.metrics.clone(),
+        column_sizes: sizes.collect(),
+        split_offsets: offsets.into_iter().filter_map(|offset| u64::try_from(offset).ok()).collect(),
+        equality_ids: entry.equality_ids.clone(),
+        sort_order_id: file.optional_int(140, "sort_order_id")?,
+        referenced_data_file: entry.referenced_data_file.clone(),
+        content_range: entry.content_range,
+    })
 }
 
 /// A manifest that holds fewer files than its list says would lose rows silently.

@@ -96,6 +96,81 @@ pub fn parse_manifest_list(bytes: &[u8], path: &str) -> Result<Vec<ManifestFile>
     Ok(manifests)
 }
 
+/// A manifest with everything that its list says of it, so that another list can say it again.
+#[derive(Debug, Clone)]
+pub(crate) struct ListedManifest {
+    /// What readers need.
+    pub(crate) file: ManifestFile,
+    /// Rows of its files.
+    pub(crate) rows: RowCounts,
+    /// For each field of the spec, whether a file may have NaN there.
+    pub(crate) contains_nan: Vec<Option<bool>>,
+    /// How it is encrypted.
+    pub(crate) key_metadata: Option<Vec<u8>>,
+    /// Where its sequence numbers come from.
+    pub(crate) numbers: Numbers,
+}
+
+/// Rows of a manifest's files, by the status of their entries; `None` where an old writer left it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowCounts {
+    pub(crate) added: Option<u64>,
+    pub(crate) existing: Option<u64>,
+    pub(crate) deleted: Option<u64>,
+}
+
+/// Where the sequence numbers of a manifest come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// An earlier commit gave them.
+    Known,
+    /// It is written for a commit whose number is not known yet.
+    OfCommit {
+        /// Lowest number that a live entry has of its own.
+        lowest: Option<i64>,
+        /// Some live entry takes the commit's.
+        inherits: bool,
+    },
+}
+
+impl ListedManifest {
+    /// Its sequence number, and the lowest data sequence number of its live files, in a commit with the number `commit`.
+    pub(crate) fn sequence_numbers(&self, commit: i64) -> (i64, i64) {
+        match self.numbers {
+            Numbers::Known => (self.file.sequence_number, self.file.min_sequence_number),
+            Numbers::OfCommit { lowest, inherits: true } => {
+                (commit, lowest.map_or(commit, |lowest| lowest.min(commit)))
+            }
+            // Without live entries any number tells the truth; the highest keeps no delete file from being dropped.
+            Numbers::OfCommit { lowest, inherits: false } => (commit, lowest.unwrap_or(commit)),
+        }
+    }
+}
+
+/// Reads a manifest list with everything in it.
+///
+/// # Errors
+/// As [`parse_manifest_list`].
+pub(crate) fn parse_listed_manifests(bytes: &[u8], path: &str) -> Result<Vec<ListedManifest>> {
+    let mut manifests = Vec::new();
+    for_each_record(bytes, path, |index, record| {
+        let summaries = record.records(507, "partitions")?;
+        manifests.push(ListedManifest {
+            file: manifest(index, record)?,
+            rows: RowCounts {
+                added: record.optional_count(512, "added_rows_count")?,
+                existing: record.optional_count(513, "existing_rows_count")?,
+                deleted: record.optional_count(514, "deleted_rows_count")?,
+            },
+            contains_nan: summaries.iter().map(|summary| summary.boolean(518, "contains_nan")).collect(),
+            key_metadata: record.optional_bytes(519, "key_metadata")?.map(<[u8]>::to_vec),
+            numbers: Numbers::Known,
+        });
+        Ok(())
+    })?;
+    Ok(manifests)
+}
+
 fn manifest(index: usize, record: Record<'_>) -> Result<ManifestFile> {
     let content = match record.optional_int(517, "content")? {
         None | Some(0) => ManifestContent::Data,

@@ -8,7 +8,9 @@ use super::{EventTime, KAFKA_CONNECT_KEY, Mark, Origin, TableWatermark, TimeUnit
 use crate::ids::SnapshotId;
 use crate::{Result, TableError};
 
-const PREFIX: &str = "watermark.";
+/// Before the name of a writer in a summary key.
+pub(crate) const SUMMARY_PREFIX: &str = "watermark.";
+const PREFIX: &str = SUMMARY_PREFIX;
 const IDLE_SUFFIX: &str = ".idle";
 
 /// Characters of a value or name that a message shows.

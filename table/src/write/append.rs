@@ -86,9 +86,11 @@ impl DataFileWriter {
     }
 
     /// Rows in the form of the file, by partition.
-    pub(super) async fn split(&self, batch: &RecordBatch) -> Result<Vec<Group>> {
+    ///
+    /// The future borrows nothing, so that it can move between threads though the open files cannot be shared by them.
+    pub(super) fn split(&self, batch: &RecordBatch) -> impl Future<Output = Result<Vec<Group>>> + Send + use<> {
         let (schema, splitter, batch) = (self.schema.clone(), self.splitter.clone(), batch.clone());
-        on_pool(move || splitter.split(&schema.conform(&batch)?)).await?
+        async move { on_pool(move || splitter.split(&schema.conform(&batch)?)).await? }
     }
 
     /// As [`DataFileWriter::write`], of rows that were split before; says where they are.

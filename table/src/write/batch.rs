@@ -12,7 +12,7 @@ use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 use crate::ids::FieldId;
 use crate::scan::Projection;
 use crate::table::Table;
-use crate::{Result, TableError};
+use crate::{ForeignFields, Result, TableError};
 
 /// Reserved columns. Source: Iceberg spec, "Reserved Field IDs".
 const ROW_ID: (i32, &str) = (2_147_483_540, "_row_id");
@@ -44,7 +44,7 @@ impl RowSchema {
         let all = schema.as_struct().fields();
         let mut fields: Vec<NestedFieldRef> = all.iter().filter(|field| !is_unknown(field)).cloned().collect();
         let unstored = all.iter().filter(is_unknown).map(|field| field.name.clone()).collect();
-        let mut projection = Projection::new(&fields, table.foreign_types())?;
+        let mut projection = Projection::new(&fields, table.foreign_fields())?;
         if let Some(field) = projection.arrow_schema().fields().iter().find(|field| holds_null_type(field.data_type()))
         {
             let detail =
@@ -90,14 +90,14 @@ impl RowSchema {
             }
         });
         let fields = fields.collect::<Result<Vec<_>>>()?;
-        let projection = Projection::new(&fields, table.foreign_types())?;
+        let projection = Projection::new(&fields, table.foreign_fields())?;
         let json = json_of(&fields, schema.schema_id());
         Ok(Self { fields, arrow: projection.arrow_schema().clone(), json, unstored: HashSet::new() })
     }
 
     /// Columns that are given as they are.
     pub(super) fn of_fields(fields: Vec<NestedFieldRef>) -> Result<Self> {
-        let projection = Projection::new(&fields, &std::collections::BTreeMap::new())?;
+        let projection = Projection::new(&fields, &ForeignFields::default())?;
         let json = json_of(&fields, 0);
         Ok(Self { fields, arrow: projection.arrow_schema().clone(), json, unstored: HashSet::new() })
     }

@@ -85,7 +85,7 @@ impl RollingWriter {
         while n_done < batch.num_rows() {
             let OpenFile { path, mut encoder, mut upload } = match self.open.take() {
                 Some(open) => open,
-                None => self.begin().await?,
+                None => Self::begin(self.recipe.clone(), self.partition.clone()).await?,
             };
             let first = encoder.n_rows();
             let rest = batch.slice(n_done, batch.num_rows() - n_done);
@@ -107,9 +107,8 @@ impl RollingWriter {
         Ok(spans)
     }
 
-    async fn begin(&self) -> Result<OpenFile> {
-        let recipe = &self.recipe;
-        let folder = partition_path(&recipe.table, &recipe.spec, &self.partition);
+    async fn begin(recipe: Arc<Recipe>, partition: PartitionTuple) -> Result<OpenFile> {
+        let folder = partition_path(&recipe.table, &recipe.spec, &partition);
         let end = if recipe.content == FileContent::Data { ".parquet" } else { "-deletes.parquet" };
         let path = recipe.names.next(&folder, end);
         let encoder = Encoder::new(&recipe.schema, &recipe.settings, &recipe.metrics, recipe.key_values())?;

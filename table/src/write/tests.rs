@@ -54,7 +54,8 @@ impl Made {
             "sort-orders": [{"order-id": 0, "fields": []}], "default-sort-order-id": 0, "properties": self.properties,
         }))
         .unwrap();
-        Table::new("t", metadata, "memory://bucket/t/m.json", Storage::local(), BTreeMap::new()).unwrap()
+        Table::new("t", metadata, "memory://bucket/t/m.json", Storage::local(), crate::ForeignFields::default())
+            .unwrap()
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use frazil_table::TableError;
 use frazil_table::catalog::TableSource;
-use frazil_table::commit::NewTable;
 use frazil_table::commit::target::{CommitBase, CommitTarget, SwapAnswer};
 use frazil_table::commit::update::{MetadataUpdate, Requirement};
+use frazil_table::commit::{NewTable, PendingCommit};
 use frazil_table::storage::Storage;
 use serde_json::json;
 
@@ -142,10 +142,10 @@ pub async fn snapshots_and_refs_are_committed(subject: &dyn Subject) {
             let tag = json!({"snapshot-id": id, "type": "tag"});
             updates.push(MetadataUpdate::SetRef { name: format!("t{id}"), reference: tag });
             assert_swapped(&target.swap(&base, &updates, &unmoved(&base)).await);
-            assert!(target.is_superseded(&base, &target.load().await.unwrap(), "main"));
+            assert!(target.is_superseded(&PendingCommit::new(&base, "main", "x"), &target.load().await.unwrap()));
         }
         let base = target.load().await.unwrap();
-        assert!(!target.is_superseded(&base, &target.load().await.unwrap(), "main"));
+        assert!(!target.is_superseded(&PendingCommit::new(&base, "main", "x"), &target.load().await.unwrap()));
         assert_swapped(&target.swap(&base, &[MetadataUpdate::RemoveRef("t11".to_owned())], &unmoved(&base)).await);
         let table = subject.source(&name).await.load().await.unwrap();
         let metadata = table.metadata();

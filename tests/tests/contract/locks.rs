@@ -182,7 +182,7 @@ pub async fn a_head_is_what_was_published_last(subject: &dyn Subject) {
     let (one, other, name) = (subject.locks(), subject.locks(), subject.name());
     assert_eq!(other.head(&name).await.unwrap(), None);
     for snapshot_id in [Some(1), None, Some(i64::MAX)] {
-        let head = Head { metadata_location: format!("s3://b/{snapshot_id:?}.json"), snapshot_id };
+        let head = Head { metadata_location: Some(format!("s3://b/{snapshot_id:?}.json")), snapshot_id };
         one.publish_head(&name, &head).await.unwrap();
         assert_eq!(one.head(&name).await.unwrap(), Some(head));
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use frazil_table::catalog::{Catalog, CatalogConfig, CatalogKind, TableName, TableSource, open_catalog};
-use frazil_table::commit::NewTable;
 use frazil_table::commit::target::SwapAnswer;
+use frazil_table::commit::{NewTable, PendingCommit};
 use frazil_table::storage::Storage;
 use frazil_table::{SystemClock, TableError};
 use tempfile::TempDir;
@@ -170,7 +170,7 @@ async fn answer_is_lost(subject: &dyn Subject, proxy: &LosesAnswers) {
     assert!(matches!(answer, SwapAnswer::Unknown(TableError::Catalog { .. })), "{answer:?}");
     let now = target(subject, "lost").await.load().await.unwrap();
     assert_eq!(now.table.metadata().current_snapshot_id(), Some(21));
-    assert!(table.is_superseded(&base, &now, "main"));
+    assert!(table.is_superseded(&PendingCommit::new(&base, "main", "x"), &now));
     assert_refused(&table.swap(&base, &snapshot(&base, 22), &unmoved(&base)).await);
 }
 

@@ -14,6 +14,7 @@ mod answers;
 mod canonical;
 mod catalogs;
 mod commits;
+mod locks;
 #[path = "../suite/read.rs"]
 #[expect(dead_code, reason = "shared with the other binary")]
 mod read;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use frazil_table::catalog::{
     CatalogConfig, CatalogKind, TableLocator, TableName, TableSource, create_table, open_catalog, table_source,
 };
-use frazil_table::commit::NewTable;
 use frazil_table::commit::target::SwapAnswer;
+use frazil_table::commit::{NewTable, PendingCommit};
 use frazil_table::storage::Storage;
 use frazil_table::{SystemClock, TableError};
 use frazil_testkit::{FaultyStore, WriteFault};
@@ -233,7 +233,7 @@ async fn an_answer_that_is_lost_after_the_file_was_created_leaves_the_outcome_un
     folders.store().heal_writes();
     let now = target.load().await.unwrap();
     assert_eq!(now.table.metadata().current_snapshot_id(), Some(9));
-    assert!(target.is_superseded(&base, &now, "main"));
+    assert!(target.is_superseded(&PendingCommit::new(&base, "main", "x"), &now));
     assert_refused(&target.swap(&base, &snapshot(&base, 10), &unmoved(&base)).await);
 }
 
@@ -247,7 +247,7 @@ async fn a_request_that_is_lost_on_its_way_leaves_the_outcome_unknown_too() {
     assert!(matches!(answer, SwapAnswer::Unknown(_)), "{answer:?}");
     folders.store().heal_writes();
     // It may still arrive.
-    assert!(!target.is_superseded(&base, &target.load().await.unwrap(), "main"));
+    assert!(!target.is_superseded(&PendingCommit::new(&base, "main", "x"), &target.load().await.unwrap()));
     assert_swapped(&target.swap(&base, &snapshot(&base, 10), &unmoved(&base)).await);
 }
 

@@ -25,3 +25,4 @@ mod read;
 mod report;
 mod stores;
 mod watermark;
+mod written;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use super::{ENDINGS, HINT_FILE, absolute, is_file, locate, newest_in};
+use crate::commit::PendingCommit;
 use crate::commit::metadata_file::{MetadataFile, next_version, version_of};
 use crate::commit::target::{CommitBase, CommitTarget, SwapAnswer, lock_name_of_location};
 use crate::commit::update::{MetadataUpdate, Requirement};
@@ -195,7 +196,7 @@ impl CommitTarget for PathTarget {
         }
     }
 
-    fn is_superseded(&self, base: &CommitBase, now: &CommitBase, _: &str) -> bool {
-        base.table.metadata_location() != now.table.metadata_location()
+    fn is_superseded(&self, pending: &PendingCommit, now: &CommitBase) -> bool {
+        pending.base_metadata_location != now.table.metadata_location()
     }
 }

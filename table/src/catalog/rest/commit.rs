@@ -14,6 +14,7 @@ use super::source::RestSource;
 use super::{RestCatalog, client};
 use crate::catalog::{Catalog, TableName, TableSource};
 use crate::commit::NewTable;
+use crate::commit::PendingCommit;
 use crate::commit::target::{CommitBase, CommitTarget, SwapAnswer, lock_name_in_catalog};
 use crate::commit::update::{MetadataUpdate, Requirement};
 use crate::{Result, TableError};
@@ -133,8 +134,8 @@ impl CommitTarget for RestTarget {
     }
 
     /// A commit that leaves the branch alone, such as of properties, does not refuse one that is on its way.
-    fn is_superseded(&self, base: &CommitBase, now: &CommitBase, branch: &str) -> bool {
-        let head = |state: &CommitBase| state.table.metadata().snapshot_for_ref(branch).map(|head| head.snapshot_id());
-        base.table.metadata().uuid() != now.table.metadata().uuid() || head(base) != head(now)
+    fn is_superseded(&self, pending: &PendingCommit, now: &CommitBase) -> bool {
+        let head = now.table.metadata().snapshot_for_ref(&pending.branch).map(|head| head.snapshot_id());
+        head != pending.base_snapshot_id
     }
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::{Address, Database, Pick, SqlCatalog, locate_in};
 use crate::catalog::{TableName, load_metadata_document};
+use crate::commit::PendingCommit;
 use crate::commit::metadata_file::{MetadataFile, next_location};
 use crate::commit::target::{CommitBase, CommitTarget, SwapAnswer, lock_name_in_catalog};
 use crate::commit::update::{MetadataUpdate, Requirement};
@@ -266,8 +267,8 @@ impl CommitTarget for SqlTarget {
         answer
     }
 
-    fn is_superseded(&self, base: &CommitBase, now: &CommitBase, _: &str) -> bool {
-        base.table.metadata_location() != now.table.metadata_location()
+    fn is_superseded(&self, pending: &PendingCommit, now: &CommitBase) -> bool {
+        pending.base_metadata_location != now.table.metadata_location()
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use frazil_table::catalog::{Catalog, CatalogConfig, CatalogKind, TableName, open_catalog};
+use frazil_table::commit::PendingCommit;
 use frazil_table::commit::target::{CommitTarget, SwapAnswer};
 use frazil_table::storage::Storage;
 use frazil_table::{SystemClock, TableError};
@@ -215,7 +216,7 @@ async fn a_commit_of_properties_does_not_supersede_one_of_a_branch() {
     assert!(matches!(target.swap(&base, &[properties(&[("commit", "1")])], &[]).await, SwapAnswer::Swapped));
     let now = target.load().await.unwrap();
     assert_ne!(base.table.metadata_location(), now.table.metadata_location());
-    assert!(!target.is_superseded(&base, &now, "main"));
+    assert!(!target.is_superseded(&PendingCommit::new(&base, "main", "x"), &now));
     {
         let mut metadata = server.metadata.lock().unwrap();
         let mut head = json!({"snapshot-id": 3, "sequence-number": 1, "timestamp-ms": 1_600_000_000_000_i64});
@@ -226,8 +227,8 @@ async fn a_commit_of_properties_does_not_supersede_one_of_a_branch() {
         metadata["current-snapshot-id"] = 3.into();
         metadata["refs"] = json!({"main": {"snapshot-id": 3, "type": "branch"}});
     }
-    assert!(target.is_superseded(&base, &target.load().await.unwrap(), "main"));
-    assert!(!target.is_superseded(&base, &target.load().await.unwrap(), "audit"));
+    assert!(target.is_superseded(&PendingCommit::new(&base, "main", "x"), &target.load().await.unwrap()));
+    assert!(!target.is_superseded(&PendingCommit::new(&base, "audit", "x"), &target.load().await.unwrap()));
 }
 
 #[rstest]
