@@ -114,9 +114,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     #[command(after_help = "Example:\n  frazil lock show prod.db.orders")]
     Lock(LockCommand),
-    /// Shows the changes of a table that Flink upserts into, which ships with this program, and checks them
-    #[command(after_help = "Example:\n  frazil demo")]
-    Demo,
+    /// Shows the changes of a table that Flink wrote, then of one that is being written, and checks them
+    #[command(after_help = "Example:\n  frazil demo --seconds 5")]
+    Demo(DemoArgs),
     /// The settings in use
     #[command(subcommand)]
     #[command(after_help = "Example:\n  frazil config check")]
@@ -146,6 +146,14 @@ pub(crate) struct TableArgs {
     /// Replaces a prefix of every path in metadata, for tables that were copied or mounted elsewhere (repeatable)
     #[arg(long, value_name = "OLD=NEW")]
     pub(crate) path_map: Vec<String>,
+}
+
+/// `frazil demo`
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// For how long a table is written to, in seconds
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
 }
 
 /// `frazil read`

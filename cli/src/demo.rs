@@ -1,4 +1,7 @@
-//! `frazil demo`: the changes of a table that Flink upserts into, checked against the table itself.
+//! `frazil demo`: the changes of a table that Flink upserted into, and of one that is being upserted into right now,
+//! each checked against the table itself.
+
+mod live;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,8 @@ use frazil_table::storage::{PathMap, Storage};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::args::GlobalArgs;
+use self::live::Live;
+use crate::args::{DemoArgs, GlobalArgs};
 use crate::error::CliError;
 use crate::format::table::Table as TableText;
 use crate::format::value::NamedWriter;
@@ -32,18 +36,36 @@ const NAME: &str = "upsert_v2";
 ///
 /// # Errors
 /// [`CliError::CheckFailed`] if the folded changes are not the table; else what reading and writing give.
-pub(crate) async fn run(global: &GlobalArgs) -> Result<(), CliError> {
+pub(crate) async fn run(args: &DemoArgs, global: &GlobalArgs) -> Result<(), CliError> {
     let folder = unpack()?;
     let table = load(folder.path()).await?;
     let folded = fold(&table, global).await?;
-    let n_rows = compare(&table, folded.rows).await?;
     let (n_changes, n_snapshots) = (folded.n_changes, folded.n_snapshots);
-    let result = if global.json {
-        json!({ "changes": n_changes, "snapshots": n_snapshots, "rows": n_rows, "equal": true }).to_string()
-    } else {
-        format!("\ncheck: {n_changes} changes of {n_snapshots} snapshots fold to exactly the table's {n_rows} rows")
-    };
-    Output::stdout().put(format!("{result}\n").as_bytes())
+    let n_rows = compare(&table, folded.rows).await?;
+    say(global, &format!("\n{}\n", checked(n_changes, n_snapshots, n_rows)))?;
+
+    let live = Live::run(args.seconds, global).await?;
+    let (live_changes, live_snapshots) = (live.folded.n_changes, live.folded.n_snapshots);
+    let live_rows = compare(&live.table, live.folded.rows).await?;
+    say(global, &format!("\n{}", checked(live_changes, live_snapshots, live_rows)))?;
+    if global.json {
+        let result = json!({
+            "written_by_flink": { "changes": n_changes, "snapshots": n_snapshots, "rows": n_rows },
+            "written_meanwhile": { "changes": live_changes, "snapshots": live_snapshots, "rows": live_rows },
+            "equal": true,
+        });
+        Output::stdout().put(format!("{result}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+fn checked(n_changes: u64, n_snapshots: u64, n_rows: u64) -> String {
+    format!("check: {n_changes} changes of {n_snapshots} snapshots fold to exactly the table's {n_rows} rows")
+}
+
+/// A line for people.
+fn say(global: &GlobalArgs, text: &str) -> Result<(), CliError> {
+    if global.json { Ok(()) } else { Output::stdout().put(format!("{text}\n").as_bytes()) }
 }
 
 fn unpack() -> Result<TempDir, CliError> {
@@ -84,21 +106,29 @@ async fn fold(table: &Table, global: &GlobalArgs) -> Result<Folded, CliError> {
     }
     let mut folded = Folded::default();
     while let Some(event) = stream.next().await? {
+        folded.take(&event, screen.as_mut())?;
+    }
+    Ok(folded)
+}
+
+impl Folded {
+    /// Applies what an event brings, and shows it.
+    fn take(&mut self, event: &Event, screen: Option<&mut TableText>) -> Result<(), CliError> {
         match event {
             Event::Changes(batch) => {
                 for (row, operation) in rows_of(&batch.rows)?.into_iter().zip(&batch.operations) {
-                    *folded.rows.entry(row).or_default() += if operation.adds() { 1 } else { -1 };
-                    folded.n_changes += 1;
+                    *self.rows.entry(row).or_default() += if operation.adds() { 1 } else { -1 };
+                    self.n_changes += 1;
                 }
-                if let Some(screen) = &mut screen {
-                    screen.changes(&batch)?;
+                if let Some(screen) = screen {
+                    screen.changes(batch)?;
                 }
             }
-            Event::SnapshotEnd { .. } => folded.n_snapshots += 1,
+            Event::SnapshotEnd { .. } => self.n_snapshots += 1,
             Event::SchemaChange { .. } | Event::KeyChange { .. } => {}
         }
+        Ok(())
     }
-    Ok(folded)
 }
 
 /// Takes the rows of the table's head from what the changes came to. Returns how many they are.

@@ -136,7 +136,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
 }
 
 async fn command(mut cli: Cli) -> Result<(), CliError> {
-    if cli.global.memory_limit.is_none() && !matches!(cli.command, Command::Demo | Command::Completions { .. }) {
+    if cli.global.memory_limit.is_none() && !matches!(cli.command, Command::Demo(_) | Command::Completions { .. }) {
         cli.global.memory_limit = Settings::load(&cli.global)?.reader().memory_limit;
     }
     match cli.command {
@@ -145,7 +145,7 @@ async fn command(mut cli: Cli) -> Result<(), CliError> {
         Command::Watermark(args) => watermark::run(&args, &cli.global).await,
         Command::Lock(command) => lock::run(&command, &cli.global).await,
         Command::Config(ConfigCommand::Check) => check::run(&cli.global).await,
-        Command::Demo => demo::run(&cli.global).await,
+        Command::Demo(args) => demo::run(&args, &cli.global).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "frazil", &mut script);

@@ -391,21 +391,28 @@ fn inspect_counts_files_and_deletes_by_partition() {
 
 #[test]
 fn the_demo_shows_changes_and_checks_them() {
-    let output = run(&["demo"]);
+    let output = run(&["demo", "--seconds", "1"]);
     let text = stdout(&output);
-    assert_eq!(text.lines().last(), Some("check: 136 changes of 9 snapshots fold to exactly the table's 62 rows"));
-    assert_eq!(text.lines().filter(|line| line.starts_with("snapshot ")).count(), 9);
-    assert!(text.contains("\n-U") && text.contains("\n+U") && text.contains("\n-D"));
-    let output = run(&["demo", "--json"]);
+    let checks: Vec<&str> = text.lines().filter(|line| line.starts_with("check: ")).collect();
+    assert_eq!(checks.len(), 2, "{text}");
+    assert_eq!(checks[0], "check: 136 changes of 9 snapshots fold to exactly the table's 62 rows");
+    assert_eq!(text.lines().last(), Some(checks[1]));
+    let (of_flink, live) = text.split_once(checks[0]).unwrap();
+    assert_eq!(of_flink.lines().filter(|line| line.starts_with("snapshot ")).count(), 9);
+    for text in [of_flink, live] {
+        assert!(text.contains("\n-U") && text.contains("\n+U") && text.contains("\n-D"), "{text}");
+    }
+    let output = run(&["demo", "--seconds", "1", "--json"]);
     let result: Value = serde_json::from_str(stdout(&output)).unwrap();
     assert_eq!(result["equal"], true);
+    assert!(result["written_meanwhile"]["snapshots"].as_u64().unwrap() > 1, "{result}");
 }
 
 #[test]
 fn colours_are_on_request_and_no_color_wins_on_a_terminal_only() {
-    let coloured = frazil(&["demo"]).env("CLICOLOR_FORCE", "1").output().unwrap();
+    let coloured = frazil(&["demo", "--seconds", "1"]).env("CLICOLOR_FORCE", "1").output().unwrap();
     assert!(text(&coloured.stdout).contains("\u{1b}[32m+I"));
-    let plain = frazil(&["demo"]).env("NO_COLOR", "1").output().unwrap();
+    let plain = frazil(&["demo", "--seconds", "1"]).env("NO_COLOR", "1").output().unwrap();
     assert!(!text(&plain.stdout).contains('\u{1b}'));
 }
 
