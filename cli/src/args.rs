@@ -19,7 +19,7 @@ pub(crate) use self::choices::{
 };
 pub(crate) use self::lock::{LockBreakArgs, LockCommand, LockTableArgs};
 use self::values::{NameList, parse_at, parse_duration, parse_from, parse_names, parse_schema, parse_size, parse_to};
-pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs};
+pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs, WatermarkSetArgs, WatermarkSetCommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

@@ -26,6 +26,17 @@ pub(crate) enum CliError {
     /// The lock has changed hands since it was shown.
     #[error("lock has changed hands, lock=`{name}`: nothing was taken away")]
     LockChanged { name: String },
+    /// A commit was not made, because of what others committed.
+    #[error("nothing was committed: {reason}")]
+    Conflict { reason: String },
+    /// A commit was sent, and what became of it is not known.
+    #[error("it is not known whether the commit was made, commit_id=`{commit_id}`")]
+    OutcomeUnknown {
+        /// `frazil.commit-id` in the snapshot's summary.
+        commit_id: String,
+        #[source]
+        source: TableError,
+    },
     /// Whoever was asked did not agree.
     #[error("lock was left as it is, lock=`{name}`")]
     LockKept { name: String },
@@ -106,7 +117,11 @@ impl CliError {
             Self::Usage(_)
             | Self::Read(ReadError::Table(TableError::InvalidRequest { .. }))
             | Self::Lock(LockError::Invalid(_)) => 2,
-            Self::NotYet | Self::Lock(LockError::Busy { .. }) | Self::LockChanged { .. } => 75,
+            Self::NotYet
+            | Self::Lock(LockError::Busy { .. })
+            | Self::Read(ReadError::Table(TableError::CommitLocked { .. }))
+            | Self::Conflict { .. }
+            | Self::LockChanged { .. } => 75,
             Self::Interrupted => 130,
             Self::Terminated => 143,
             _ => 1,
@@ -119,6 +134,8 @@ impl CliError {
             Self::Usage(_) => "USAGE",
             Self::Read(error) => error.code(),
             Self::Lock(error) => lock_code(error),
+            Self::Conflict { .. } => "COMMIT_CONFLICT",
+            Self::OutcomeUnknown { .. } => "COMMIT_STATE_UNKNOWN",
             Self::LockChanged { .. } => "LOCK_CHANGED",
             Self::LockKept { .. } => "LOCK_KEPT",
             Self::LockFailed => "LOCK_FAILED",
@@ -139,7 +156,8 @@ impl CliError {
         match self {
             Self::Read(error) => error.advice(),
             Self::Internal(_) | Self::CheckFailed(_) => Advice::ReportBug,
-            Self::Lock(LockError::Lost { .. }) => Advice::VerifyFirst,
+            Self::Lock(LockError::Lost { .. }) | Self::OutcomeUnknown { .. } => Advice::VerifyFirst,
+            Self::Conflict { .. } => Advice::ReloadAndRetry,
             Self::Lock(LockError::Busy { .. } | LockError::Unavailable { .. }) => Advice::RetryLater,
             Self::Usage(_)
             | Self::Lock(_)
@@ -204,6 +222,10 @@ impl CliError {
             }
             Self::Lock(LockError::Refused { .. }) => "check `user` and `password` of [lock], and what they allow",
             Self::Lock(LockError::Lost { .. }) => "look whether the commit was made before it is tried again",
+            Self::Conflict { .. } => "try again",
+            Self::OutcomeUnknown { .. } => {
+                "look later whether a snapshot has this `frazil.commit-id` before it is tried again"
+            }
             Self::LockChanged { .. } => "look again with `frazil lock show`",
             Self::LockKept { .. } => "answer `y`, or pass --yes, to take it away",
             Self::Output { .. } => "check that the place is writable and has room, or choose another with -o",
@@ -237,6 +259,7 @@ impl CliError {
                 vec![("service", json!(service))]
             }
             Self::Output { target, .. } => vec![("output", json!(target))],
+            Self::OutcomeUnknown { commit_id, .. } => vec![("commit_id", json!(commit_id))],
             Self::Temporary { path, .. } => vec![("path", json!(path.display().to_string()))],
             _ => Vec::new(),
         };

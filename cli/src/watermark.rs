@@ -1,6 +1,7 @@
 //! `frazil watermark`: up to which event time a table is complete, and whether that is far enough.
 
 mod report;
+mod set;
 mod wait;
 
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tracing::warn;
 
 use self::report::{Reach, Report};
 use self::wait::{Patience, until_reached};
-use crate::args::{GlobalArgs, NameArg, ReachArg, WatermarkArgs};
+use crate::args::{GlobalArgs, NameArg, ReachArg, WatermarkArgs, WatermarkSetCommand};
 use crate::clock;
 use crate::error::CliError;
 use crate::open::open;
@@ -27,13 +28,20 @@ const POLL_INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// [`CliError::NotYet`] if the watermark has not reached what it was asked to; [`CliError::Usage`] if options
 /// contradict each other; what loading the table, finding its watermark and writing give.
 pub(crate) async fn run(args: &WatermarkArgs, global: &GlobalArgs) -> Result<(), CliError> {
+    match &args.set {
+        Some(WatermarkSetCommand::Set(args)) => set::run(args, global).await,
+        None => show(args, global).await,
+    }
+}
+
+async fn show(args: &WatermarkArgs, global: &GlobalArgs) -> Result<(), CliError> {
     let names = names(args)?;
     let now_ms = clock::now_ms();
     let reach_ms = args.reach.map(|reach| reach_ms(reach, now_ms));
     let (table, watermark) = match (reach_ms, args.wait) {
         (Some(reach_ms), true) => until_reached(args, global, &names, reach_ms, patience(args)).await?,
         _ => {
-            let table = open(&args.table, global).await?;
+            let table = open(&args.table(), global).await?;
             let watermark = table_watermark(&table, &args.branch, &names).await?;
             (table, watermark)
         }

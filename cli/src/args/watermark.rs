@@ -3,18 +3,50 @@
 use std::time::Duration;
 
 use chrono::{FixedOffset, NaiveDate, TimeZone};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use frazil_reader::MAIN_BRANCH;
 use frazil_table::watermark::TimeUnit;
 
-use super::TableArgs;
 use super::values::{Parsed, parse_time};
+use super::{TABLE_HELP, TableArgs};
+
+/// What else there is to do with a watermark.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WatermarkSetCommand {
+    /// Writes a watermark, for writers that do not: commits a snapshot without files that says so
+    #[command(after_help = "Example:\n  frazil watermark set prod.db.orders --name loader 2026-11-21T01:00:00Z")]
+    Set(WatermarkSetArgs),
+}
+
+/// `frazil watermark set`
+#[derive(Debug, Args)]
+pub(crate) struct WatermarkSetArgs {
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
+    /// The time up to which all events are in the table: RFC 3339, a date with its zone, now, or now-DURATION
+    #[arg(value_name = "TIME", value_parser = parse_mark)]
+    pub(crate) time: ReachArg,
+    /// Whose watermark: the name of a writer
+    #[arg(long, value_name = "NAME", value_parser = parse_writer)]
+    pub(crate) name: String,
+    /// Branch to commit to
+    #[arg(long, value_name = "BRANCH", default_value = MAIN_BRANCH)]
+    pub(crate) branch: String,
+}
 
 /// `frazil watermark`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct WatermarkArgs {
-    #[command(flatten)]
-    pub(crate) table: TableArgs,
+    /// Path or URI of a table's folder or metadata file, or namespace.table
+    // There is none with `set`, which has its own.
+    #[arg(long_help = TABLE_HELP, required = true)]
+    table: Option<String>,
+    /// Replaces a prefix of every path in metadata, for tables that were copied or mounted elsewhere (repeatable)
+    #[arg(long, value_name = "OLD=NEW")]
+    path_map: Vec<String>,
+    #[command(subcommand)]
+    pub(crate) set: Option<WatermarkSetCommand>,
     /// Whose watermark; several are taken together (repeatable) [default: all writers that are not idle]
     ///
     /// NAME is a writer that leaves `watermark.NAME` in snapshot summaries or table properties, or
@@ -46,6 +78,13 @@ pub(crate) struct WatermarkArgs {
     /// How long to pause between two looks, 100ms at least [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "wait")]
     pub(crate) poll_interval: Option<Duration>,
+}
+
+impl WatermarkArgs {
+    /// The table that is looked at.
+    pub(crate) fn table(&self) -> TableArgs {
+        TableArgs { table: self.table.clone().unwrap_or_default(), path_map: self.path_map.clone() }
+    }
 }
 
 /// Whose watermark is asked for.
@@ -102,6 +141,21 @@ fn parse_name(text: &str) -> Parsed<NameArg> {
         return Err("the name is empty; expected a writer's name, property:KEY or column:NAME".to_owned());
     }
     Ok(kind(name.to_owned()))
+}
+
+fn parse_writer(text: &str) -> Parsed<String> {
+    match parse_name(text)? {
+        NameArg::Writer(name) if !name.ends_with(".idle") && !name.contains(char::is_whitespace) => Ok(name),
+        _ => Err("only the watermark of a writer can be set: a name without spaces, property: and column:".to_owned()),
+    }
+}
+
+/// As [`parse_reach`], but what lies between two milliseconds is the earlier one: later events may still come.
+fn parse_mark(text: &str) -> Parsed<ReachArg> {
+    if text.starts_with("now") || midnight_of(text).is_some() {
+        return parse_reach(text);
+    }
+    Ok(ReachArg::At(parse_time(text)?.ms))
 }
 
 fn parse_reach(text: &str) -> Parsed<ReachArg> {

@@ -55,7 +55,7 @@ impl Watch {
         names: &[WatermarkName],
     ) -> Result<&TableWatermark, CliError> {
         let table = match &mut self.opened {
-            None => &self.opened.insert(open_source(&args.table, global).await?).1,
+            None => &self.opened.insert(open_source(&args.table(), global).await?).1,
             Some((source, table)) => {
                 if let Some(newer) = source.load_if_changed(table).await? {
                     info!(metadata_location = newer.metadata_location(), "table changed");

@@ -7,9 +7,9 @@ use std::process::{Output, Stdio};
 
 use frazil_fixtures::{FixtureTable, table};
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{error, frazil, run, stdout, text};
+use super::{error, frazil, path_maps, run, stdout, text};
 
 /// 2024-03-02T02:45:00Z, the last value of the property.
 const LAST_MS: i64 = 1_709_347_500_000;
@@ -21,13 +21,13 @@ fn watermark(args: &[&str]) -> Output {
     run(&[&["watermark", &metadata_file, "--path-map", &map], args].concat())
 }
 
-fn json(args: &[&str]) -> Value {
+fn report(args: &[&str]) -> Value {
     serde_json::from_str(stdout(&watermark(&[args, &["--json"]].concat()))).unwrap()
 }
 
 #[test]
 fn a_summary_key_is_found_in_the_nearest_ancestor_that_has_it() {
-    let report = json(&["--name", "property:flink.watermark"]);
+    let report = report(&["--name", "property:flink.watermark"]);
     assert_eq!(report["watermark_ms"], LAST_MS);
     assert_eq!(report["watermark"], "2024-03-02T02:45:00.000000+00:00");
     let writer = &report["writers"][0];
@@ -40,7 +40,7 @@ fn a_summary_key_is_found_in_the_nearest_ancestor_that_has_it() {
 
 #[test]
 fn a_table_property_is_found_where_no_summary_has_the_key() {
-    let report = json(&["--name", "property:watermark"]);
+    let report = report(&["--name", "property:watermark"]);
     assert_eq!(report["watermark_ms"], LAST_MS);
     let writer = &report["writers"][0];
     assert_eq!(writer["source"], "table_property");
@@ -50,7 +50,7 @@ fn a_table_property_is_found_where_no_summary_has_the_key() {
 #[test]
 fn a_column_tells_how_far_back_the_newest_rows_reach() {
     // The rows of the ninth snapshot are from 02:10 to 02:55; the tenth and eleventh add none.
-    let report = json(&["--name", "column:ts", "--lateness", "10m"]);
+    let report = report(&["--name", "column:ts", "--lateness", "10m"]);
     assert_eq!(report["watermark"], "2024-03-02T02:00:00.000000+00:00");
     assert_eq!(report["writers"][0]["source"], "column_bounds");
     assert_eq!(report["writers"][0]["snapshot_id"], table("append_watermark_v2").lineage("main")[8].snapshot_id);
@@ -178,4 +178,43 @@ fn a_wait_ends_when_a_commit_brings_the_watermark() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).contains("; reached 2024-03-02T02:45:00"), "{}", text(&output.stdout));
+}
+
+/// An empty table in a folder, as it can be committed to.
+fn new_table(folder: &std::path::Path) -> String {
+    use frazil_table::catalog::{TableLocator, create_table};
+    let path = folder.join("t").display().to_string();
+    let schema = json!({"type": "struct", "fields": [
+        {"id": 1, "name": "k", "required": false, "type": "long"}]});
+    let new = frazil_table::commit::NewTable::new(serde_json::from_value(schema).unwrap());
+    let (locator, storage) = (TableLocator::Path(path.clone()), frazil_table::storage::Storage::local());
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    runtime.block_on(create_table(&locator, &storage, new)).unwrap();
+    path
+}
+
+#[test]
+fn a_watermark_that_was_set_is_read_and_never_goes_back() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let table = new_table(folder.path());
+    let set = |time: &str| frazil(&["watermark", "set", &table, "--name", "loader", time]).output().unwrap();
+    let output = set("2026-11-21T01:00:00Z");
+    let line = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(line.starts_with("watermark loader is 2026-11-21T01:00:00") && line.contains("(snapshot "), "{line}");
+    let reach = |time: &str| frazil(&["watermark", &table, "--name", "loader", "--reach", time]).output().unwrap();
+    assert_eq!(reach("2026-11-21T01:00:00Z").status.code(), Some(0));
+    assert_eq!(reach("2026-11-21T01:00:00.001Z").status.code(), Some(75));
+    assert!(text(&set("2026-11-21T01:00:00Z").stdout).contains("it stood there"));
+    let back = set("2026-11-21T00:59:59Z");
+    assert_eq!(back.status.code(), Some(2));
+    assert!(text(&back.stderr).contains("never goes back"), "{}", text(&back.stderr));
+}
+
+#[test]
+fn a_table_that_can_only_be_read_gets_no_watermark() {
+    let file = table("upsert_v2").metadata_file.display().to_string();
+    let output = frazil(&["watermark", "set", &file, "--name", "w", "now"]).args(path_maps()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("can only be read"), "{}", text(&output.stderr));
 }
