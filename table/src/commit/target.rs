@@ -17,8 +17,7 @@ use crate::{Result, TableError};
 pub struct CommitBase {
     /// The table.
     pub table: Table,
-    /// Its metadata as it is stored, with everything that this version knows nothing of; empty where the catalog
-    /// writes metadata itself.
+    /// Its metadata as it is stored, with everything that this version knows nothing of.
     pub document: Map<String, Value>,
 }
 

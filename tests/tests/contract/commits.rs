@@ -4,12 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use frazil_table::TableError;
+use arrow_array::{ArrayRef, Date32Array, Int64Array, RecordBatch};
+use frazil_lock::{Holder, MemoryLock};
 use frazil_table::catalog::TableSource;
 use frazil_table::commit::target::{CommitBase, CommitTarget, SwapAnswer};
 use frazil_table::commit::update::{MetadataUpdate, Requirement};
-use frazil_table::commit::{NewTable, PendingCommit};
+use frazil_table::commit::{
+    Change, CommitOptions, CommitOutcome, CommitRequest, Committer, NewTable, PendingCommit, SnapshotChange,
+};
+use frazil_table::manifest::live_files;
 use frazil_table::storage::Storage;
+use frazil_table::write::{AppendWriter, WriteOptions};
+use frazil_table::{SystemClock, TableError};
 use serde_json::json;
 
 /// A catalog to be tried.
@@ -277,6 +283,66 @@ pub async fn everyone_locks_the_same_name(subject: &dyn Subject) {
     assert!(first.name().ends_with("locked"), "{}", first.name());
 }
 
+/// The whole way: files, manifests, the protocol, and the table read back. A branch keeps its retention when it moves,
+/// and a tag does not move.
+pub async fn files_are_committed_and_read_back_and_refs_keep_what_they_are(subject: &dyn Subject) {
+    for version in [2_u8, 3] {
+        let name = format!("written{version}");
+        let mut new = new_table(version);
+        new.properties.insert("commit.manifest.min-count-to-merge".to_owned(), "3".to_owned());
+        subject.create(&name, new).await.unwrap();
+        let holder = Holder::of_this_process("test", "test", 0);
+        let (clock, lock) = (Arc::new(SystemClock), Arc::new(MemoryLock::new()));
+        let target = target(subject, &name).await;
+        let committer = Committer::new(target, lock, holder, clock, CommitOptions::default());
+        let commit = async |branch: &str, change: Change| {
+            let request = CommitRequest { branch: branch.to_owned(), ..CommitRequest::new(change) };
+            match committer.commit(request).await {
+                Ok(CommitOutcome::Committed(committed)) => Ok(committed.snapshot_id.map_or(0, |id| id.get())),
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error),
+            }
+        };
+        let append = async |ids: std::ops::Range<i64>| {
+            let table = committer.target().load().await.unwrap().table;
+            let mut writer = AppendWriter::new(&table, &WriteOptions::of(&table).unwrap()).unwrap();
+            let days = Date32Array::from_iter_values(ids.clone().map(|id| i32::try_from(id % 2).unwrap()));
+            let columns: [(&str, ArrayRef); 2] =
+                [("id", Arc::new(Int64Array::from_iter_values(ids))), ("day", Arc::new(days))];
+            writer.write(&RecordBatch::try_from_iter(columns).unwrap()).await.unwrap();
+            Change::Snapshot(Box::new(SnapshotChange::append(writer.finish().await.unwrap())))
+        };
+        for n in 0..5 {
+            commit("main", append(n * 10..n * 10 + 10).await).await.unwrap();
+        }
+        let head = committer.target().load().await.unwrap().table.metadata().current_snapshot_id().unwrap();
+        let retention = json!({"snapshot-id": head, "type": "branch", "min-snapshots-to-keep": 7});
+        let branch = Change::SetRef { name: "audit".to_owned(), reference: retention };
+        commit("main", branch).await.unwrap();
+        commit("main", Change::set_tag("v1", head)).await.unwrap();
+        let on_branch = commit("audit", append(50..60).await).await.unwrap();
+        let refused = commit("v1", append(60..70).await).await.unwrap_err().to_string();
+        assert_eq!(refused, "`v1` is a tag, and tags do not move; name a branch");
+
+        let base = committer.target().load().await.unwrap();
+        let audit = &base.document["refs"]["audit"];
+        assert_eq!(
+            (audit["snapshot-id"].as_i64(), audit["min-snapshots-to-keep"].as_i64()),
+            (Some(on_branch), Some(7))
+        );
+        assert_eq!(base.table.metadata().current_snapshot_id(), Some(head));
+        for (branch, n_rows) in [("main", 50), ("audit", 60)] {
+            let snapshot = base.table.metadata().snapshot_for_ref(branch).unwrap();
+            let live = live_files(&base.table, snapshot).await.unwrap();
+            assert_eq!(live.data.iter().map(|file| file.record_count).sum::<u64>(), n_rows, "{branch}");
+            for file in live.data {
+                let path = &*file.path;
+                assert!(base.table.storage().exists(path).await.unwrap(), "{path}");
+            }
+        }
+    }
+}
+
 /// Makes a test of everything that an atomic step has to do. `$make` is a future that gives a [`Subject`].
 #[macro_export]
 macro_rules! commit_contract {
@@ -293,6 +359,7 @@ macro_rules! commit_contract {
             every_acknowledged_commit_is_in_the_history_once,
             what_is_not_known_of_the_metadata_survives,
             everyone_locks_the_same_name,
+            files_are_committed_and_read_back_and_refs_keep_what_they_are,
         );)+
     };
 }

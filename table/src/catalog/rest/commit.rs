@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reqwest::Client;
 use reqwest::header::AUTHORIZATION;
 use reqwest::redirect::Policy;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::http::{Failure, Posted, Refusal};
 use super::source::RestSource;
@@ -105,7 +105,8 @@ impl CommitTarget for RestTarget {
     }
 
     async fn load(&self) -> Result<CommitBase> {
-        Ok(CommitBase { table: self.source.load().await?, document: Map::new() })
+        let (table, document) = self.source.load_document().await?;
+        Ok(CommitBase { table, document })
     }
 
     async fn swap(&self, _: &CommitBase, updates: &[MetadataUpdate], requirements: &[Requirement]) -> SwapAnswer {

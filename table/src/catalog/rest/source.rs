@@ -41,6 +41,28 @@ impl RestSource {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The current state, and its metadata as the server has it.
+    ///
+    /// # Errors
+    /// As [`TableSource::load`].
+    pub(super) async fn load_document(&self) -> Result<(Table, Map<String, Value>)> {
+        let (answer, etag, url) = self.ask().await?;
+        let document = answer.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+        Ok((self.read(answer, etag, &url).await?, document))
+    }
+
+    /// Asks for the current state, whatever is known. Returns the answer, its mark, and where it comes from.
+    async fn ask(&self) -> Result<(Map<String, Value>, Option<String>, String)> {
+        let Some((answer, url)) = self.catalog.table_answer(&self.table, None).await? else {
+            return Err(TableError::catalog(
+                self.catalog.name(),
+                format!("`{}` is answered with 304 though no state was named; look into the server's log", self.name),
+            ));
+        };
+        let etag = answer.etag.clone();
+        Ok((self.catalog.table_json(&url, answer).await?, etag, url))
+    }
+
     /// The table that an answer holds.
     async fn read(&self, mut answer: Map<String, Value>, etag: Option<String>, url: &str) -> Result<Table> {
         let metadata = answer.remove("metadata");
@@ -63,15 +85,8 @@ impl TableSource for RestSource {
     }
 
     async fn load(&self) -> Result<Table> {
-        let Some((answer, url)) = self.catalog.table_answer(&self.table, None).await? else {
-            return Err(TableError::catalog(
-                self.catalog.name(),
-                format!("`{}` is answered with 304 though no state was named; look into the server's log", self.name),
-            ));
-        };
-        let etag = answer.etag.clone();
-        let json = self.catalog.table_json(&url, answer).await?;
-        self.read(json, etag, &url).await
+        let (answer, etag, url) = self.ask().await?;
+        self.read(answer, etag, &url).await
     }
 
     async fn load_if_changed(&self, current: &Table) -> Result<Option<Table>> {
