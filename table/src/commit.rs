@@ -1,9 +1,9 @@
 //! Changes to tables: the only place that writes metadata and moves a table's pointer.
 //!
-//! A commit says what is to change ([`change`]). The [`Committer`] takes the lock, loads the table, checks that the
-//! change still fits ([`validate`]), writes manifests and their list ([`snapshot`]), and has the catalog make its one
+//! A commit says what is to change (`change`). The [`Committer`] takes the lock, loads the table, checks that the
+//! change still fits (`validate`), writes manifests and their list (`snapshot`), and has the catalog make its one
 //! atomic step ([`target`]). How that ended is a value, [`CommitOutcome`]: what cannot be known is found out
-//! ([`settle`]), and only what is proved uncommitted is deleted ([`cleanup`]).
+//! (`settle`), and only what is proved uncommitted is deleted (`cleanup`).
 
 mod assemble;
 mod change;
