@@ -29,8 +29,8 @@ pub(crate) async fn run(command: &LockCommand, global: &GlobalArgs) -> Result<()
 
 async fn show(args: &LockTableArgs, global: &GlobalArgs) -> Result<(), CliError> {
     let settings = Settings::load(global)?;
-    let name = lock_name(&args.table, global).await?;
     let lock = open(&settings)?;
+    let name = lock_name(&args.table, global).await?;
     let line = lock.describe(&name).await?;
     let head = lock.head(&name).await?;
     let report = Report::new(&args.table, &name, &line, head, clock::now_ms());
@@ -47,8 +47,8 @@ async fn take_away(args: &LockBreakArgs, global: &GlobalArgs) -> Result<(), CliE
         ));
     }
     let settings = Settings::load(global)?;
-    let name = lock_name(&args.table.table, global).await?;
     let lock = open(&settings)?;
+    let name = lock_name(&args.table.table, global).await?;
     let line = lock.describe(&name).await?;
     if is_asking && line.holder.is_some() {
         ask(args, &name, &line).await?;

@@ -5,6 +5,7 @@ use std::process::Output;
 use rstest::rstest;
 use serde_json::Value;
 
+use super::watermark::new_table;
 use super::{error, frazil, text};
 
 /// Nothing listens there.
@@ -35,10 +36,12 @@ fn a_lock_within_one_process_cannot_be_looked_at_from_another(#[case] args: &[&s
 }
 
 #[rstest]
-#[case(&["lock", "show", "warehouse/t", "--json"])]
-#[case(&["lock", "break", "warehouse/t", "--yes", "--json"])]
-fn a_service_that_is_not_there_is_told_with_its_address(#[case] args: &[&str]) {
-    let output = with(&NOWHERE, args);
+#[case("show", &["--json"])]
+#[case("break", &["--yes", "--json"])]
+fn a_service_that_is_not_there_is_told_with_its_address(#[case] command: &str, #[case] args: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let table = new_table(folder.path());
+    let output = with(&NOWHERE, &[&["lock", command, &table], args].concat());
     let json: Value = serde_json::from_str(error(&output, 1)).unwrap();
     assert_eq!(json["error"]["code"], "LOCK_UNAVAILABLE");
     assert_eq!(json["error"]["advice"], "RETRY_LATER");

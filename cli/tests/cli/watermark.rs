@@ -181,7 +181,7 @@ fn a_wait_ends_when_a_commit_brings_the_watermark() {
 }
 
 /// An empty table in a folder, as it can be committed to.
-fn new_table(folder: &std::path::Path) -> String {
+pub(super) fn new_table(folder: &std::path::Path) -> String {
     use frazil_table::catalog::{TableLocator, create_table};
     let path = folder.join("t").display().to_string();
     let schema = json!({"type": "struct", "fields": [
