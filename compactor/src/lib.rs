@@ -1,0 +1,16 @@
+//! From small files and deletes to rewritten files.
+//!
+//! One run is [`plan`](plan()) (which files of one pinned snapshot are worth rewriting together: pure functions in
+//! `policy`), [`rewrite_group`] for each file group, and a commit of what was rewritten. Groups, their results and what
+//! the commit makes of them are plain values, so that a group can be rewritten anywhere.
+
+mod options;
+mod plan;
+mod result;
+
+pub use options::{CompactionOptions, JobOrder, OnConflict, OutputSequenceNumber, PartialProgress, SortRows, Verify};
+pub use plan::{CompactionPlan, FileGroup, GroupInput, InputReason, PlanBase};
+pub use result::{GroupResult, RowMap};
+
+/// What every fallible function of this crate returns.
+pub type Result<T> = std::result::Result<T, frazil_table::TableError>;
