@@ -1,7 +1,7 @@
 //! Changes to tables: the only place that writes metadata and moves a table's pointer.
 //!
 //! A commit says what is to change (`change`). The [`Committer`] takes the lock, loads the table, checks that the
-//! change still fits (`validate`), writes manifests and their list (`snapshot`), and has the catalog make its one
+//! change still fits (`validate`; what does not may be mended by a [`Rebase`]), writes manifests and their list (`snapshot`), and has the catalog make its one
 //! atomic step ([`target`]). How that ended is a value, [`CommitOutcome`]: what cannot be known is found out
 //! (`settle`), and only what is proved uncommitted is deleted (`cleanup`).
 
@@ -15,6 +15,8 @@ pub(crate) mod metadata_file;
 mod options;
 mod outcome;
 mod properties;
+mod rebase;
+mod retire;
 mod settle;
 mod shape;
 mod snapshot;
@@ -28,6 +30,8 @@ pub use create::NewTable;
 pub use driver::{Committer, Settled};
 pub use options::CommitOptions;
 pub use outcome::{CommitOutcome, Committed, PendingCommit};
+pub use rebase::{Misfit, Rebase};
+pub use retire::dangling_deletes;
 
 #[cfg(test)]
 mod tests;

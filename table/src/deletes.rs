@@ -18,6 +18,7 @@ pub use group::{FileWithDeletes, GroupDeletes, deleted_positions, in_reading_ord
 pub use index::{DeleteIndex, FileDeletes};
 pub use key_map::KeyPart;
 pub use live::LiveRows;
+pub(crate) use position::named_paths;
 pub use position::position_deletes;
 pub use vector::parse_deletion_vector;
 pub(crate) use vector::{BLOB_TYPE, serialize_deletion_vector};

@@ -15,11 +15,12 @@ use super::properties::ManifestMerge;
 use super::shape::manifest_shape;
 use super::target::CommitBase;
 use crate::bounds::may_hold_partition;
-use crate::file::{FileContent, WrittenFile};
+use crate::file::{FileContent, PartitionTuple, WrittenFile};
 use crate::ids::{SnapshotId, SpecId};
 use crate::manifest::{
     EntryStatus, INLINE_MANIFESTS, ListedManifest, ManifestContent, ManifestEntry, ManifestFile, ManifestWriter,
-    NewEntry, Numbers, RowCounts, manifest_list, parse_listed_manifests, parse_whole_entries, partition_field_ids,
+    NewEntry, Numbers, RowCounts, check_list, manifest_entries, manifest_list, parse_listed_manifests,
+    parse_whole_entries, partition_field_ids,
 };
 use crate::storage::Storage;
 use crate::table::Table;
@@ -99,11 +100,14 @@ pub(super) async fn parts_of(base: &CommitBase, head: Option<&SnapshotRef>, vers
         };
         inline.iter().map(listed).collect()
     } else {
-        // Checks what the reader checks, too.
-        manifest_list(table, head).await?;
+        if head.encryption_key_id().is_some() {
+            return Err(TableError::unsupported(path, "the manifest list is encrypted"));
+        }
         let bytes = table.storage().read(path).await?;
         let owned = path.to_owned();
-        on_pool(move || parse_listed_manifests(&bytes, &owned)).await??
+        let listed = on_pool(move || parse_listed_manifests(&bytes, &owned)).await??;
+        check_list(head, listed.len())?;
+        listed
     };
     let mut parts = Vec::with_capacity(listed.len());
     for manifest in listed {
@@ -124,7 +128,7 @@ async fn with_counts(table: &Table, mut manifest: ListedManifest) -> Result<List
     if counts.iter().all(Option::is_some) && file.length_bytes.is_some() {
         return Ok(manifest);
     }
-    let entries = crate::manifest::manifest_entries(table, file).await?;
+    let entries = manifest_entries(table, file).await?;
     let count = |status| entries.iter().filter(|entry| entry.status == status).count() as u64;
     let rows = |status| {
         entries.iter().filter(|entry| entry.status == status).map(|entry| entry.file.record_count).sum::<u64>()
@@ -154,6 +158,7 @@ pub(super) struct Carried {
 }
 
 /// Takes files out of manifests. Reads the manifests whose partitions may have them, and writes those anew that do.
+/// What an earlier try wrote is taken from `reused`, so that a try costs what others have committed since.
 ///
 /// # Errors
 /// What reading and writing manifests may give.
@@ -162,45 +167,133 @@ pub(super) async fn without(
     parts: Vec<Part>,
     removals: &[FileRef],
     snapshot_id: SnapshotId,
+    reused: &mut Filtered,
     files: &mut MetadataFiles,
 ) -> Result<Carried> {
     let mut wanted: HashMap<FileKey, &FileRef> = removals.iter().map(|removal| (removal.key(), removal)).collect();
+    reused.begin(wanted.keys());
+    let mut places = Places::of(removals);
     let mut carried = Carried { parts: Vec::with_capacity(parts.len()), removed: Vec::new(), missing: Vec::new() };
     for part in parts {
-        if !wanted.values().any(|removal| may_list(&part.listed.file, removal)) {
+        if !places.may_be_in(&part.listed.file) {
             carried.parts.push(part);
             continue;
         }
-        let entries = whole_entries(&base.table, &part.listed.file).await?;
-        let is_hit = |(entry, file): &(ManifestEntry, WrittenFile)| {
-            entry.status != EntryStatus::Deleted && wanted.contains_key(&key_of(&file.path, file.content_range))
+        let path = part.listed.file.path.clone();
+        let outcome = match reused.of_manifest.remove(&path) {
+            Some(outcome) => outcome,
+            None => Arc::new(filtered(base, &part, &wanted, snapshot_id, files).await?),
         };
-        if !entries.iter().any(is_hit) {
-            carried.parts.push(part);
-            continue;
-        }
-        let mut rewritten = Vec::with_capacity(entries.len());
-        for (entry, file) in entries.into_iter().filter(|(entry, _)| entry.status != EntryStatus::Deleted) {
-            let file = Arc::new(file);
-            let mut entry = carried_entry(&entry, file.clone());
-            if wanted.remove(&key_of(&file.path, file.content_range)).is_some() {
-                entry = NewEntry { status: EntryStatus::Deleted, snapshot_id, ..entry };
-                carried.removed.push(file);
+        for file in &outcome.removed {
+            if let Some(removal) = wanted.remove(&key_of(&file.path, file.content_range)) {
+                places.remove(removal);
             }
-            rewritten.push(entry);
         }
-        let (spec_id, content) = (part.listed.file.spec_id, part.listed.file.content);
-        carried.parts.extend(write_parts(base, spec_id, content, rewritten, snapshot_id, files).await?);
+        carried.removed.extend(outcome.removed.iter().cloned());
+        match &outcome.rewritten {
+            None => carried.parts.push(part),
+            Some(rewritten) => carried.parts.extend(rewritten.iter().cloned()),
+        }
+        reused.used.insert(path, outcome);
     }
     carried.missing = wanted.into_values().cloned().collect();
     Ok(carried)
 }
 
-/// A manifest may list that file.
-pub(super) fn may_list(manifest: &ManifestFile, file: &FileRef) -> bool {
-    (file.content == FileContent::Data) == (manifest.content == ManifestContent::Data)
-        && file.spec_id == manifest.spec_id
-        && may_hold_partition(manifest, &file.partition.0)
+/// What taking files out of manifests has given, for further tries of the same commit.
+#[derive(Debug, Default)]
+pub(super) struct Filtered {
+    removals: HashSet<FileKey>,
+    of_manifest: HashMap<Arc<str>, Arc<WithoutFiles>>,
+    used: HashMap<Arc<str>, Arc<WithoutFiles>>,
+}
+
+impl Filtered {
+    fn begin<'a>(&mut self, removals: impl Iterator<Item = &'a FileKey>) {
+        let removals: HashSet<FileKey> = removals.cloned().collect();
+        self.of_manifest = std::mem::take(&mut self.used);
+        if self.removals != removals {
+            self.of_manifest.clear();
+            self.removals = removals;
+        }
+    }
+}
+
+/// One manifest without the files that are removed.
+#[derive(Debug)]
+struct WithoutFiles {
+    removed: Vec<Arc<WrittenFile>>,
+    /// `None` if it has none of them, and stays.
+    rewritten: Option<Vec<Part>>,
+}
+
+async fn filtered(
+    base: &CommitBase,
+    part: &Part,
+    wanted: &HashMap<FileKey, &FileRef>,
+    snapshot_id: SnapshotId,
+    files: &mut MetadataFiles,
+) -> Result<WithoutFiles> {
+    let is_wanted = |path: &str, content_range: Option<(u64, u64)>| wanted.contains_key(&key_of(path, content_range));
+    // Validation has read it, too; the whole of it is only read if it has to be written anew.
+    let known = manifest_entries(&base.table, &part.listed.file).await?;
+    let mut live = known.iter().filter(|entry| entry.status != EntryStatus::Deleted);
+    if !live.any(|entry| is_wanted(&entry.file.path, entry.file.content_range)) {
+        return Ok(WithoutFiles { removed: Vec::new(), rewritten: None });
+    }
+    let entries = whole_entries(&base.table, &part.listed.file).await?;
+    let mut removed = Vec::new();
+    let mut rewritten = Vec::with_capacity(entries.len());
+    for (entry, file) in entries.into_iter().filter(|(entry, _)| entry.status != EntryStatus::Deleted) {
+        let file = Arc::new(file);
+        let mut entry = carried_entry(&entry, file.clone());
+        if is_wanted(&file.path, file.content_range) {
+            entry = NewEntry { status: EntryStatus::Deleted, snapshot_id, ..entry };
+            removed.push(file);
+        }
+        rewritten.push(entry);
+    }
+    let (spec_id, content) = (part.listed.file.spec_id, part.listed.file.content);
+    let rewritten = write_parts(base, spec_id, content, rewritten, snapshot_id, files).await?;
+    Ok(WithoutFiles { removed, rewritten: Some(rewritten) })
+}
+
+/// The partitions that some files are in, to tell which manifests may list them.
+#[derive(Debug, Default)]
+pub(super) struct Places(HashMap<(bool, SpecId, PartitionTuple), usize>);
+
+impl Places {
+    pub(super) fn of<'a>(files: impl IntoIterator<Item = &'a FileRef>) -> Self {
+        let mut places = Self::default();
+        for file in files {
+            *places.0.entry(Self::key(file)).or_default() += 1;
+        }
+        places
+    }
+
+    fn key(file: &FileRef) -> (bool, SpecId, PartitionTuple) {
+        (file.content == FileContent::Data, file.spec_id, file.partition.clone())
+    }
+
+    /// One file of its partition fewer.
+    fn remove(&mut self, file: &FileRef) {
+        let key = Self::key(file);
+        if let Some(n) = self.0.get_mut(&key) {
+            *n -= 1;
+            if *n == 0 {
+                self.0.remove(&key);
+            }
+        }
+    }
+
+    /// A manifest may list one of the files.
+    pub(super) fn may_be_in(&self, manifest: &ManifestFile) -> bool {
+        self.0.keys().any(|(is_data, spec_id, partition)| {
+            *is_data == (manifest.content == ManifestContent::Data)
+                && *spec_id == manifest.spec_id
+                && may_hold_partition(manifest, &partition.0)
+        })
+    }
 }
 
 async fn whole_entries(table: &Table, manifest: &ManifestFile) -> Result<Vec<(ManifestEntry, WrittenFile)>> {
@@ -297,6 +390,9 @@ async fn write_parts(
     Ok(parts)
 }
 
+/// What merging manifests with these paths has given, for further tries of the same commit.
+pub(super) type Merged = HashMap<Vec<Arc<str>>, Vec<Part>>;
+
 /// Merges small manifests, newest first in `parts`, as the table's properties ask for.
 ///
 /// # Errors
@@ -306,8 +402,10 @@ pub(super) async fn merged(
     parts: Vec<Part>,
     merge: ManifestMerge,
     snapshot_id: SnapshotId,
+    reused: &mut Merged,
     files: &mut MetadataFiles,
 ) -> Result<Vec<Part>> {
+    let mut before = std::mem::take(reused);
     if !merge.is_enabled {
         return Ok(parts);
     }
@@ -327,11 +425,19 @@ pub(super) async fn merged(
                 result.extend(bin);
                 continue;
             }
-            let mut entries = Vec::new();
-            for part in &bin {
-                entries.extend(entries_to_merge(&base.table, part).await?);
-            }
-            result.extend(write_parts(base, spec_id, content, entries, snapshot_id, files).await?);
+            let paths: Vec<Arc<str>> = bin.iter().map(|part| part.listed.file.path.clone()).collect();
+            let merged = match before.remove(&paths) {
+                Some(merged) => merged,
+                None => {
+                    let mut entries = Vec::new();
+                    for part in &bin {
+                        entries.extend(entries_to_merge(&base.table, part).await?);
+                    }
+                    write_parts(base, spec_id, content, entries, snapshot_id, files).await?
+                }
+            };
+            result.extend(merged.iter().cloned());
+            reused.insert(paths, merged);
         }
     }
     Ok(result)

@@ -88,6 +88,9 @@ pub struct SnapshotChange {
     pub required: Vec<FileRef>,
     /// What else has to hold if this rewrites rows without changing them.
     pub rewrite: Option<RewriteCheck>,
+    /// Delete files to remove as well if they are proved dead: no data file that is live after this commit needs them,
+    /// files of commits meanwhile included. Those that are not, or that are gone already, are left alone.
+    pub retired: Vec<Arc<FileEntry>>,
     /// Further keys of the snapshot's summary.
     pub summary: BTreeMap<String, String>,
 }
@@ -151,20 +154,24 @@ pub(super) fn key_of(path: &str, content_range: Option<(u64, u64)>) -> FileKey {
 /// Source of the rules: an equality delete applies to rows of lower data sequence numbers only, so the output's number
 /// must be no lower than that of any input, or rows written anew after a delete vanish, and no higher than the snapshot
 /// that was read, or deletes committed since miss them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RewriteCheck {
     /// Sequence number of the snapshot that was read.
     pub starting_sequence_number: i64,
     /// Highest data sequence number of the inputs.
     pub inputs_sequence_number_max: i64,
-    /// Position deletes and deletion vectors that were applied. Others that apply to an input are a conflict.
-    pub applied_deletes: HashSet<(String, Option<u64>)>,
+    /// Delete files that were applied to an input. Each has to be live still, or its rows would be lost though nobody
+    /// deletes them any more; others that apply to an input by position, or by key with a sequence number that was in
+    /// the snapshot, are a misfit, or deleted rows would come back.
+    pub applied: Vec<Arc<FileEntry>>,
+    /// Schema and default partition spec of the table that was read; another is a misfit. `None` does not look.
+    pub layout: Option<(i32, SpecId)>,
 }
 
 impl SnapshotChange {
     fn new(operation: Operation, added: Vec<AddedFile>, removed: Vec<FileRef>) -> Self {
-        let (required, summary) = (Vec::new(), BTreeMap::new());
-        Self { operation, added, removed, required, rewrite: None, summary }
+        let (required, retired, summary) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { operation, added, removed, required, rewrite: None, retired, summary }
     }
 
     /// Adds data files.

@@ -15,13 +15,18 @@ use super::cleanup::delete_uncommitted;
 use super::options::CommitOptions;
 use super::outcome::{CommitOutcome, Committed, PendingCommit};
 use super::properties::Retries;
+use super::rebase::{Misfit, Rebase, Unmended};
 use super::settle::{Verdict, verdict};
-use super::snapshot::{self, Attempt, COMMIT_ID, Identity, Reused};
+use super::snapshot::{self, Attempt, Built, COMMIT_ID, Identity, Reused};
 use super::target::{CommitBase, CommitTarget, SwapAnswer};
 use super::update::{MetadataUpdate, Requirement};
 use crate::ids::SnapshotId;
 use crate::storage::Storage;
+use crate::table::Table;
 use crate::{Clock, Result, TableError};
+
+/// One try that is mended more often does not come to an end.
+const N_REBASES_MAX: usize = 10;
 
 /// Commits to one table. Everyone who commits to it should use the same lock.
 #[derive(Debug, Clone)]
@@ -73,10 +78,18 @@ impl Committer {
     /// others hold the lock too long; what loading the table and writing metadata may give. After an error nothing was
     /// committed, and the metadata files that were written are deleted.
     pub async fn commit(&self, request: CommitRequest) -> Result<CommitOutcome> {
+        self.commit_rebased(request, &mut Unmended).await
+    }
+
+    /// As [`Committer::commit`]; what does not fit the table any more is mended by `rebase`.
+    ///
+    /// # Errors
+    /// As [`Committer::commit`], and what `rebase` gives.
+    pub async fn commit_rebased(&self, request: CommitRequest, rebase: &mut dyn Rebase) -> Result<CommitOutcome> {
         if let Change::Snapshot(change) = &request.change {
             change.check()?;
         }
-        let mut run = Run::new(self, request);
+        let mut run = Run::new(self, request, rebase);
         let outcome = run.finish().await;
         if outcome.is_err() {
             run.delete_all().await;
@@ -113,7 +126,10 @@ pub enum Settled {
 /// One commit under way.
 struct Run<'a> {
     committer: &'a Committer,
+    rebase: &'a mut dyn Rebase,
     request: CommitRequest,
+    /// As it was loaded last: what was read of its manifests is kept.
+    table: Option<Table>,
     identity: Identity,
     guard: Option<Box<dyn LockGuard>>,
     files: Option<MetadataFiles>,
@@ -123,11 +139,13 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(committer: &'a Committer, request: CommitRequest) -> Self {
+    fn new(committer: &'a Committer, request: CommitRequest, rebase: &'a mut dyn Rebase) -> Self {
         Self {
             started_ms: committer.clock.now_ms(),
             committer,
+            rebase,
             request,
+            table: None,
             identity: new_identity(),
             guard: None,
             files: None,
@@ -140,7 +158,11 @@ impl<'a> Run<'a> {
         loop {
             self.n_attempts += 1;
             self.hold_lock().await?;
-            let base = self.committer.target.load().await?;
+            let mut base = self.committer.target.load().await?;
+            if let Some(table) = &self.table {
+                base.table = base.table.with_cache_of(table);
+            }
+            self.table = Some(base.table.clone());
             let reason = match self.attempt(&base).await? {
                 Tried::Done(outcome) => return Ok(outcome),
                 Tried::Again(reason) => reason,
@@ -195,25 +217,12 @@ impl<'a> Run<'a> {
         let mut requirements = vec![Requirement::TableUuid(uuid)];
         let commit_id = BTreeMap::from([(COMMIT_ID.to_owned(), self.identity.commit_id.clone())]);
         let (updates, needed, base_snapshot_id) = match &self.request.change {
-            Change::Snapshot(change) => {
-                if self.files.is_none() {
-                    self.files = Some(MetadataFiles::new(&base.table, &self.identity.commit_id));
-                }
-                let Some(files) = &mut self.files else {
-                    return Err(TableError::internal("no place for metadata files"));
-                };
-                let attempt = Attempt {
-                    number: self.n_attempts,
-                    now_ms: self.committer.clock.now_ms(),
-                    fencing_token: self.guard.as_ref().map(|guard| guard.token()),
-                };
-                let branch = self.request.branch.as_str();
-                let built =
-                    snapshot::build(base, branch, change, &self.identity, attempt, &mut self.reused, files).await?;
-                let built = match built {
+            Change::Snapshot(_) => {
+                let built = match self.build(base).await? {
                     Ok(built) => built,
                     Err(reason) => return Ok(Err(reason)),
                 };
+                let branch = self.request.branch.as_str();
                 requirements.push(Requirement::RefSnapshot { name: branch.to_owned(), snapshot_id: built.parent });
                 let updates = vec![
                     MetadataUpdate::AddSnapshot(built.json),
@@ -245,6 +254,37 @@ impl<'a> Run<'a> {
             }
         };
         Ok(Ok(Prepared { updates, requirements, needed, base_snapshot_id }))
+    }
+
+    /// The snapshot to commit, mended until it fits. The inner error says why it cannot be made to.
+    async fn build(&mut self, base: &CommitBase) -> Result<std::result::Result<Built, String>> {
+        if self.files.is_none() {
+            self.files = Some(MetadataFiles::new(&base.table, &self.identity.commit_id));
+        }
+        for _ in 0..=N_REBASES_MAX {
+            let (Change::Snapshot(change), Some(files)) = (&self.request.change, &mut self.files) else {
+                return Err(TableError::internal("no snapshot to build"));
+            };
+            let attempt = Attempt {
+                number: self.n_attempts,
+                now_ms: self.committer.clock.now_ms(),
+                fencing_token: self.guard.as_ref().map(|guard| guard.token()),
+            };
+            let branch = self.request.branch.as_str();
+            let built = snapshot::build(base, branch, change, &self.identity, attempt, &mut self.reused, files).await?;
+            let misfit = match built {
+                Ok(built) => return Ok(Ok(built)),
+                Err(misfit) => misfit,
+            };
+            let Misfit { reason, .. } = &misfit;
+            info!(table = self.committer.target.name(), reason, "a change does not fit any more");
+            let Some(mended) = self.rebase.rebase(&base.table, change, &misfit).await? else {
+                return Ok(Err(misfit.reason));
+            };
+            mended.check()?;
+            self.request.change = Change::Snapshot(Box::new(mended));
+        }
+        Ok(Err(format!("the change was mended `{N_REBASES_MAX}` times and still does not fit")))
     }
 
     /// The request left, and no answer came.

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use iceberg::spec::SnapshotRef;
 use serde_json::{Value, json};
 
-use super::assemble::{MetadataFiles, Part, added_parts, listed_paths, merged, parts_of, without};
-use super::change::SnapshotChange;
+use super::assemble::{Filtered, Merged, MetadataFiles, Part, added_parts, listed_paths, merged, parts_of, without};
+use super::change::{AddedFile, FileRef, SnapshotChange};
 use super::properties::ManifestMerge;
+use super::rebase::Misfit;
+use super::retire::{NamedPaths, dead};
 use super::summary::{SummaryCounts, carried};
 use super::target::CommitBase;
 use super::validate;
@@ -22,10 +24,14 @@ pub(super) struct Identity {
     pub(super) commit_id: String,
 }
 
-/// What stays the same from one try of a commit to the next: manifests of added files are written once.
+/// What stays the same from one try of a commit to the next: manifests are written once, and a try after a lost one
+/// costs what the winner has committed. Otherwise who needs longer than others leave time for would never come through.
 #[derive(Debug, Default)]
 pub(super) struct Reused {
-    parts: Option<(u8, Vec<Part>)>,
+    added: Option<(u8, Vec<AddedFile>, Vec<Part>)>,
+    filtered: Filtered,
+    merged: Merged,
+    named: NamedPaths,
 }
 
 /// A snapshot whose files are written.
@@ -57,7 +63,7 @@ pub(super) fn head<'a>(base: &'a CommitBase, branch: &str) -> Result<Option<&'a 
     Err(TableError::invalid(format!("there is no branch `{branch}`; make it first, or name another")))
 }
 
-/// Writes what a snapshot needs, on top of the head of `branch`. The inner error says why the change does not fit.
+/// Writes what a snapshot needs, on top of the head of `branch`. The inner error says what the change does not fit.
 ///
 /// # Errors
 /// What reading and writing metadata may give.
@@ -69,26 +75,32 @@ pub(super) async fn build(
     attempt: Attempt,
     reused: &mut Reused,
     files: &mut MetadataFiles,
-) -> Result<std::result::Result<Built, String>> {
+) -> Result<std::result::Result<Built, Misfit>> {
     let metadata = base.table.metadata();
     let version = version_number(metadata.format_version());
     let head = head(base, branch)?;
     let parts = parts_of(base, head, version).await?;
-    if let Some(reason) = validate::conflict(&base.table, &parts, change).await? {
-        return Ok(Err(reason));
+    if let Some(misfit) = validate::misfit(&base.table, &parts, change).await? {
+        return Ok(Err(misfit));
     }
-    let carried_over = without(base, parts, &change.removed, identity.snapshot_id, files).await?;
-    if let Some(missing) = carried_over.missing.first() {
-        return Ok(Err(format!("a file that is to be replaced is no longer live, path=`{}`", missing.path)));
+    let manifests: Vec<_> = parts.iter().map(|part| &part.listed.file).collect();
+    let retired = dead(&base.table, &manifests, change, &mut reused.named).await?;
+    let removals: Vec<FileRef> =
+        change.removed.iter().cloned().chain(retired.iter().map(|delete| FileRef::of(delete))).collect();
+    let carried_over = without(base, parts, &removals, identity.snapshot_id, &mut reused.filtered, files).await?;
+    // What is to be retired may be gone already.
+    if let Some(missing) = carried_over.missing.iter().find(|missing| change.removed.contains(missing)) {
+        let reason = format!("a file that is to be replaced is no longer live, path=`{}`", missing.path);
+        return Ok(Err(Misfit::of(reason)));
     }
-    let added = match reused.parts.take() {
-        Some((same, parts)) if same == version => parts,
+    let added = match reused.added.take() {
+        Some((same, files, parts)) if same == version && files == change.added => parts,
         _ => added_parts(base, &change.added, identity.snapshot_id, files).await?,
     };
-    reused.parts = Some((version, added.clone()));
+    reused.added = Some((version, change.added.clone(), added.clone()));
     let parts = added.into_iter().chain(carried_over.parts).collect();
     let merge = ManifestMerge::of(metadata.properties());
-    let parts = merged(base, parts, merge, identity.snapshot_id, files).await?;
+    let parts = merged(base, parts, merge, identity.snapshot_id, &mut reused.merged, files).await?;
 
     let mut counts = SummaryCounts::default();
     change.added.iter().for_each(|added| counts.add(&added.file));

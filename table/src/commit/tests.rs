@@ -10,3 +10,4 @@
 mod fake;
 mod histories;
 mod protocol;
+mod rewrites;

@@ -1,28 +1,33 @@
 //! Whether a change still fits the table as it is now.
 //!
 //! The inputs and the deletes that concern them are compared with what the head lists, so no snapshot in between is
-//! needed, and nothing is missed when the one that the change was planned on has expired.
+//! needed, and nothing is missed when the one that the change was planned on has expired, or is no ancestor any more.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::assemble::{Part, may_list};
+use super::assemble::{Part, Places};
 use super::change::{FileKey, FileRef, RewriteCheck, SnapshotChange, key_of};
+use super::rebase::Misfit;
 use crate::Result;
-use crate::deletes::DeleteIndex;
+use crate::deletes::{DeleteIndex, FileDeletes};
 use crate::file::{FileContent, FileEntry};
+use crate::ids::SpecId;
 use crate::manifest::{EntryStatus, ManifestContent, ManifestFile, read_manifests};
 use crate::storage::identity;
 use crate::table::Table;
 
-/// Checks a change against the manifests of the head; `Some` says what does not fit.
+/// Checks a change against the manifests of the head.
 ///
 /// An added equality delete is always welcome, and so is a concurrent one: it applies to lower sequence numbers only,
 /// whatever files the rows are in.
 ///
 /// # Errors
 /// What reading manifests may give.
-pub(super) async fn conflict(table: &Table, parts: &[Part], change: &SnapshotChange) -> Result<Option<String>> {
+pub(super) async fn misfit(table: &Table, parts: &[Part], change: &SnapshotChange) -> Result<Option<Misfit>> {
+    if let Some(reason) = change.rewrite.as_ref().and_then(|check| other_layout(table, check)) {
+        return Ok(Some(Misfit::of(reason)));
+    }
     let inputs: Vec<&FileRef> = match change.rewrite {
         Some(_) => change.removed.iter().filter(|file| file.content == FileContent::Data).collect(),
         None => Vec::new(),
@@ -34,21 +39,32 @@ pub(super) async fn conflict(table: &Table, parts: &[Part], change: &SnapshotCha
     }
     let live_data = live(table, parts, &data).await?;
     if let Some(gone) = change.required.iter().find(|file| !live_data.contains_key(&file.key())) {
-        return Ok(Some(format!("a data file that deletes point into is no longer live, path=`{}`", gone.path)));
+        let reason = format!("a data file that deletes point into is no longer live, path=`{}`", gone.path);
+        return Ok(Some(Misfit::of(reason)));
     }
     let removed: HashSet<FileKey> = change.removed.iter().map(FileRef::key).collect();
-    let concerned: Vec<FileRef> = inputs
-        .iter()
-        .map(|input| FileRef { content: FileContent::PositionDeletes, ..(*input).clone() })
-        .chain(added_vectors.iter().cloned())
-        .collect();
-    let deletes = live_deletes(table, parts, &concerned).await?;
+    let as_deletes = inputs.iter().map(|input| FileRef { content: FileContent::PositionDeletes, ..(*input).clone() });
+    let concerned: Vec<FileRef> = as_deletes.chain(added_vectors.iter().cloned()).collect();
+    let deletes = live_deletes(table, parts, &concerned, change.rewrite.is_some()).await?;
     if let Some(reason) = second_vector(&deletes, &added_vectors, &removed) {
-        return Ok(Some(reason));
+        return Ok(Some(Misfit::of(reason)));
     }
     let Some(check) = &change.rewrite else { return Ok(None) };
-    let entries = inputs.iter().filter_map(|input| live_data.get(&input.key()));
-    new_position_delete(table, &deletes, entries, check)
+    rewrite_misfit(table, &inputs, &live_data, &deletes, check)
+}
+
+/// A rewrite puts rows into the schema that it has read, and files under the specs that it knew.
+fn other_layout(table: &Table, check: &RewriteCheck) -> Option<String> {
+    let planned = check.layout?;
+    let metadata = table.metadata();
+    let now = (metadata.current_schema_id(), SpecId::new(metadata.default_partition_spec_id()));
+    (now != planned).then(|| {
+        format!(
+            "the table's schema or partition spec has changed since files were read, schema_id=`{}` spec_id=`{}`, \
+             they were `{}` and `{}`",
+            now.0, now.1, planned.0, planned.1
+        )
+    })
 }
 
 /// The data file that a deletion vector is for, as a place to look for others of the same file.
@@ -66,8 +82,9 @@ fn vector_target(file: &crate::file::WrittenFile) -> Option<FileRef> {
 /// Those of `wanted` that are live.
 async fn live(table: &Table, parts: &[Part], wanted: &[&FileRef]) -> Result<HashMap<FileKey, Arc<FileEntry>>> {
     let keys: HashSet<FileKey> = wanted.iter().map(|file| file.key()).collect();
+    let places = Places::of(wanted.iter().copied());
     let mut manifests: Vec<&ManifestFile> = parts.iter().map(|part| &part.listed.file).collect();
-    manifests.retain(|manifest| wanted.iter().any(|file| may_list(manifest, file)));
+    manifests.retain(|manifest| places.may_be_in(manifest));
     let mut found = HashMap::new();
     for (_, entries) in read_manifests(table, manifests).await? {
         for entry in entries.iter().filter(|entry| entry.status != EntryStatus::Deleted) {
@@ -80,17 +97,25 @@ async fn live(table: &Table, parts: &[Part], wanted: &[&FileRef]) -> Result<Hash
     Ok(found)
 }
 
-/// Position deletes and deletion vectors in the partitions of some files.
-async fn live_deletes(table: &Table, parts: &[Part], concerned: &[FileRef]) -> Result<Vec<Arc<FileEntry>>> {
+/// Deletes that may apply to some files: those by position of their partitions, and with equality deletes also those
+/// of specs without a partition, which apply to every file.
+async fn live_deletes(
+    table: &Table,
+    parts: &[Part],
+    concerned: &[FileRef],
+    with_equality: bool,
+) -> Result<Vec<Arc<FileEntry>>> {
+    let places = Places::of(concerned);
     let mut manifests: Vec<&ManifestFile> = parts.iter().map(|part| &part.listed.file).collect();
     manifests.retain(|manifest| {
-        manifest.content == ManifestContent::Deletes && concerned.iter().any(|file| may_list(manifest, file))
+        let is_global = with_equality && table.is_unpartitioned(manifest.spec_id);
+        manifest.content == ManifestContent::Deletes && (is_global || places.may_be_in(manifest))
     });
     let mut found = Vec::new();
     for (_, entries) in read_manifests(table, manifests).await? {
         let live = entries.iter().filter(|entry| entry.status != EntryStatus::Deleted);
-        let positions = live.filter(|entry| entry.file.content == FileContent::PositionDeletes);
-        found.extend(positions.map(|entry| entry.file.clone()));
+        let wanted = live.filter(|entry| with_equality || entry.file.content == FileContent::PositionDeletes);
+        found.extend(wanted.map(|entry| entry.file.clone()));
     }
     Ok(found)
 }
@@ -107,28 +132,58 @@ fn second_vector(deletes: &[Arc<FileEntry>], added: &[FileRef], removed: &HashSe
     Some(format!("another commit wrote a deletion vector for the same data file, path=`{target}`"))
 }
 
-/// Rows that others deleted by position meanwhile would come back with the rewritten file.
-fn new_position_delete<'a>(
+/// Compares the deletes that were applied to each input with those that apply to it now.
+fn rewrite_misfit(
     table: &Table,
+    inputs: &[&FileRef],
+    live_data: &HashMap<FileKey, Arc<FileEntry>>,
     deletes: &[Arc<FileEntry>],
-    inputs: impl Iterator<Item = &'a Arc<FileEntry>>,
     check: &RewriteCheck,
-) -> Result<Option<String>> {
-    let is_applied =
-        |delete: &Arc<FileEntry>| check.applied_deletes.contains(&key_of(&delete.path, delete.content_range));
-    let new: Vec<Arc<FileEntry>> = deletes.iter().filter(|delete| !is_applied(delete)).cloned().collect();
-    if new.is_empty() {
-        return Ok(None);
-    }
-    let index = DeleteIndex::new(table, &new)?;
+) -> Result<Option<Misfit>> {
+    let key = |delete: &Arc<FileEntry>| key_of(&delete.path, delete.content_range);
+    let live: HashSet<FileKey> = deletes.iter().map(key).collect();
+    let applied: HashSet<FileKey> = check.applied.iter().map(key).collect();
+    let gone: Vec<Arc<FileEntry>> =
+        check.applied.iter().filter(|delete| !live.contains(&key(delete))).cloned().collect();
+    let gone = DeleteIndex::new(table, &gone)?;
+    let index = DeleteIndex::new(table, deletes)?;
+    let mut misfit = Misfit::default();
+    let mut reasons = Vec::new();
     for input in inputs {
-        let found = index.for_file(table, input);
-        if let Some(delete) = found.vector.iter().chain(&found.positions).next() {
-            return Ok(Some(format!(
+        let Some(entry) = live_data.get(&input.key()) else {
+            reasons.push(format!("a file that was rewritten is no longer live, path=`{}`", input.path));
+            misfit.stale.push((*input).clone());
+            continue;
+        };
+        let now = index.for_file(table, entry);
+        let gone = gone.for_file(table, entry);
+        // A deletion vector contains what was deleted by position before it.
+        let is_kept = |delete: &Arc<FileEntry>| now.vector.is_some() && delete.content == FileContent::PositionDeletes;
+        let lost = gone.vector.iter().chain(&gone.positions).chain(&gone.equality).find(|delete| !is_kept(delete));
+        let overlooked = now.equality.iter().find(|delete| {
+            delete.data_sequence_number.get() <= check.starting_sequence_number && !applied.contains(&key(delete))
+        });
+        if let Some(delete) = lost.or(overlooked) {
+            reasons.push(format!(
+                "deletes of a rewritten file are not those that it was read with, path=`{}` delete_file=`{}`",
+                entry.path, delete.path
+            ));
+            misfit.stale.push((*input).clone());
+            continue;
+        }
+        let is_new = |delete: &Arc<FileEntry>| !applied.contains(&key(delete));
+        let new = FileDeletes {
+            vector: now.vector.filter(is_new),
+            positions: now.positions.into_iter().filter(is_new).collect(),
+            equality: Vec::new(),
+        };
+        if let Some(delete) = new.vector.iter().chain(&new.positions).next() {
+            reasons.push(format!(
                 "rows of a rewritten file were deleted meanwhile, path=`{}` delete_file=`{}`",
-                input.path, delete.path
-            )));
+                entry.path, delete.path
+            ));
+            misfit.deleted.push((entry.clone(), new));
         }
     }
-    Ok(None)
+    Ok(reasons.into_iter().next().map(|reason| Misfit { reason, ..misfit }))
 }

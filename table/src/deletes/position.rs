@@ -1,6 +1,6 @@
 //! Position delete files: pairs of a data file's path and a row position.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -55,6 +55,27 @@ pub async fn position_deletes<'a>(
         read_position_delete_file(table, &delete, &targets, &mut deleted).await?;
     }
     Ok(deleted)
+}
+
+/// The data files that a position delete file names, by [`FileEntry::key`].
+///
+/// # Errors
+/// As for [`FileReader::open`].
+pub(crate) async fn named_paths(table: &Table, delete: &Arc<FileEntry>) -> Result<HashSet<String>> {
+    let reader = FileReader::open(table, delete).await?;
+    let mut batches = reader.read(&projection()?, RowSelect::default(), BATCH_ROWS);
+    let mut named: HashSet<String> = HashSet::new();
+    while let Some(batch) = batches.next().await? {
+        let paths = batch.batch.columns().first().and_then(|column| column.as_string_opt::<i32>());
+        let paths =
+            paths.ok_or_else(|| TableError::corrupt(&*delete.path, "a position delete file lacks `file_path`"))?;
+        for path in paths.iter().flatten().map(identity) {
+            if !named.contains(path) {
+                named.insert(path.to_owned());
+            }
+        }
+    }
+    Ok(named)
 }
 
 async fn read_position_delete_file(

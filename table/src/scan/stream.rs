@@ -276,7 +276,8 @@ impl Reading {
         Ok(())
     }
 
-    async fn start(&self, part: Part) -> Result<Current> {
+    /// Needs `self` alone, so that the future may move between threads: decoders cannot be shared by them.
+    async fn start(&mut self, part: Part) -> Result<Current> {
         if !self.decoder.any_leaf {
             return Ok(Current { decoder: None, part, n_requests: 0 });
         }

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 
 use super::fake::{FakeTarget, Fault, committer, file};
 use super::protocol::{live, name, nothing_lost_and_nothing_left, rewrite, table};
-use crate::commit::{CommitOutcome, CommitRequest, FileRef, SnapshotChange};
+use crate::commit::{CommitOutcome, CommitRequest, FileRef, RewriteCheck, SnapshotChange};
 use crate::file::{FileContent, FileEntry, WrittenFile};
 use crate::manifest::{EntryStatus, manifest_list, read_manifests};
 
@@ -92,7 +92,10 @@ impl History {
                 let highest = table(&self.target).await.metadata().last_sequence_number();
                 let number = self.random.random_range(lowest..=highest.max(lowest));
                 self.n_files += 1;
-                rewrite(&inputs, &format!("d{}", self.n_files), number)
+                let mut change = rewrite(&inputs, &format!("d{}", self.n_files), number);
+                let deletes = live(&self.target).await.deletes;
+                change.rewrite = change.rewrite.map(|check| RewriteCheck { applied: deletes, ..check });
+                change
             }
             _ => SnapshotChange::append(self.new_files(FileContent::Data)),
         }
@@ -122,7 +125,9 @@ impl History {
         match outcome {
             CommitOutcome::Committed(_) => self.apply(&change),
             CommitOutcome::Conflict { reason, .. } => {
-                let gone = change.removed.iter().any(|file| other.removed.contains(file));
+                let applied = change.rewrite.iter().flat_map(|check| &check.applied).map(|delete| FileRef::of(delete));
+                let needed: Vec<FileRef> = change.removed.iter().cloned().chain(applied).collect();
+                let gone = needed.iter().any(|file| other.removed.contains(file));
                 assert!(overtaken && gone, "a conflict without cause: {reason}");
             }
             CommitOutcome::StateUnknown { cause, .. } => panic!("{cause}"),

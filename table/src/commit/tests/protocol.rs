@@ -27,7 +27,7 @@ pub(super) async fn live(target: &Arc<FakeTarget>) -> LiveFiles {
     }
 }
 
-async fn names(target: &Arc<FakeTarget>) -> Vec<String> {
+pub(super) async fn names(target: &Arc<FakeTarget>) -> Vec<String> {
     let files = live(target).await;
     let mut names: Vec<String> = files.data.iter().chain(&files.deletes).map(|file| name(&file.path)).collect();
     names.sort();
@@ -38,23 +38,23 @@ pub(super) fn name(path: &str) -> String {
     path.rsplit('/').next().unwrap().trim_end_matches(".parquet").to_owned()
 }
 
-async fn entry(target: &Arc<FakeTarget>, wanted: &str) -> Arc<FileEntry> {
+pub(super) async fn entry(target: &Arc<FakeTarget>, wanted: &str) -> Arc<FileEntry> {
     let files = live(target).await;
     files.data.into_iter().chain(files.deletes).find(|file| name(&file.path) == wanted).unwrap()
 }
 
-async fn commit(target: &Arc<FakeTarget>, change: SnapshotChange) -> CommitOutcome {
+pub(super) async fn commit(target: &Arc<FakeTarget>, change: SnapshotChange) -> CommitOutcome {
     committer(target.clone()).commit(CommitRequest::new(change.into_change())).await.unwrap()
 }
 
-fn committed(outcome: CommitOutcome) -> Committed {
+pub(super) fn committed(outcome: CommitOutcome) -> Committed {
     match outcome {
         CommitOutcome::Committed(committed) => committed,
         other => panic!("{other:?}"),
     }
 }
 
-fn conflict(outcome: CommitOutcome) -> String {
+pub(super) fn conflict(outcome: CommitOutcome) -> String {
     match outcome {
         CommitOutcome::Conflict { reason, .. } => reason,
         other => panic!("{other:?}"),
@@ -84,7 +84,7 @@ pub(super) async fn nothing_lost_and_nothing_left(target: &Arc<FakeTarget>) {
     assert_eq!(stored, named);
 }
 
-async fn new_table() -> Arc<FakeTarget> {
+pub(super) async fn new_table() -> Arc<FakeTarget> {
     FakeTarget::new(FormatVersion::V2, &[]).await
 }
 
@@ -173,13 +173,13 @@ pub(super) fn rewrite(inputs: &[Arc<FileEntry>], output: &str, number: i64) -> S
     let check = RewriteCheck {
         starting_sequence_number: number,
         inputs_sequence_number_max: number,
-        applied_deletes: HashSet::new(),
+        ..RewriteCheck::default()
     };
     let added = AddedFile { file: Arc::new(data(output)), data_sequence_number: Some(DataSequenceNumber::new(number)) };
     SnapshotChange::rewrite(vec![added], inputs.iter().map(|file| FileRef::of(file)).collect(), check)
 }
 
-fn position_delete(name: &str, target: &str) -> WrittenFile {
+pub(super) fn position_delete(name: &str, target: &str) -> WrittenFile {
     WrittenFile {
         referenced_data_file: Some(data(target).path),
         ..file(FileContent::PositionDeletes, name, Some("eu"), 1)
@@ -228,7 +228,7 @@ async fn deletes_that_point_into_a_replaced_file_are_a_conflict() {
     assert!(reason.contains("no longer live"), "{reason}");
 }
 
-fn vector(name: &str, target: &str, offset: u64) -> WrittenFile {
+pub(super) fn vector(name: &str, target: &str, offset: u64) -> WrittenFile {
     WrittenFile {
         format: crate::file::FileFormat::Puffin,
         content_range: Some((offset, 50)),
