@@ -25,7 +25,8 @@ pub mod target;
 pub mod update;
 mod validate;
 
-pub use change::{AddedFile, Change, CommitRequest, FileRef, RewriteCheck, SnapshotChange};
+pub use change::{AddedFile, Change, CommitRequest, FileRef, Layout, RewriteCheck, SnapshotChange};
+pub use cleanup::delete_unused;
 pub use create::NewTable;
 pub use driver::{Committer, Settled};
 pub use options::CommitOptions;

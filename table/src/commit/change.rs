@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::file::{FileContent, FileEntry, PartitionTuple, WrittenFile};
 use crate::ids::{DataSequenceNumber, SpecId};
+use crate::manifest::version_number;
 use crate::storage::identity;
+use crate::table::Table;
 use crate::{MAIN_BRANCH, Result, TableError};
 
 /// A commit that is asked for.
@@ -102,11 +104,21 @@ pub struct AddedFile {
     pub file: Arc<WrittenFile>,
     /// Data sequence number of its rows if they are older than this commit; `None` gives it the commit's.
     pub data_sequence_number: Option<DataSequenceNumber>,
+    /// Highest data sequence number of the files that its rows come from; `None` if they are new.
+    pub inputs_sequence_number_max: Option<DataSequenceNumber>,
 }
 
 impl From<WrittenFile> for AddedFile {
     fn from(file: WrittenFile) -> Self {
-        Self { file: Arc::new(file), data_sequence_number: None }
+        Self { file: Arc::new(file), data_sequence_number: None, inputs_sequence_number_max: None }
+    }
+}
+
+impl AddedFile {
+    /// A file with rows that were in others: `number` is its data sequence number, `inputs_max` the highest of theirs.
+    pub fn rewritten(file: WrittenFile, number: DataSequenceNumber, inputs_max: DataSequenceNumber) -> Self {
+        let (data_sequence_number, inputs_sequence_number_max) = (Some(number), Some(inputs_max));
+        Self { file: Arc::new(file), data_sequence_number, inputs_sequence_number_max }
     }
 }
 
@@ -158,14 +170,37 @@ pub(super) fn key_of(path: &str, content_range: Option<(u64, u64)>) -> FileKey {
 pub struct RewriteCheck {
     /// Sequence number of the snapshot that was read.
     pub starting_sequence_number: i64,
-    /// Highest data sequence number of the inputs.
-    pub inputs_sequence_number_max: i64,
     /// Delete files that were applied to an input. Each has to be live still, or its rows would be lost though nobody
     /// deletes them any more; others that apply to an input by position, or by key with a sequence number that was in
     /// the snapshot, are a misfit, or deleted rows would come back.
     pub applied: Vec<Arc<FileEntry>>,
-    /// Schema and default partition spec of the table that was read; another is a misfit. `None` does not look.
-    pub layout: Option<(i32, SpecId)>,
+    /// Of the table that was read; another is a misfit. `None` does not look.
+    pub layout: Option<Layout>,
+    /// Deletes in the scope of an input go too if they are proved dead, as [`SnapshotChange::retired`] do.
+    pub retires_deletes: bool,
+}
+
+/// What decides how rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// The table's current schema.
+    pub schema_id: i32,
+    /// Its default partition spec.
+    pub spec_id: SpecId,
+    /// Its format version.
+    pub format_version: u8,
+}
+
+impl Layout {
+    /// That of a table.
+    pub fn of(table: &Table) -> Self {
+        let metadata = table.metadata();
+        Self {
+            schema_id: metadata.current_schema_id(),
+            spec_id: SpecId::new(metadata.default_partition_spec_id()),
+            format_version: version_number(metadata.format_version()),
+        }
+    }
 }
 
 impl SnapshotChange {
@@ -239,16 +274,20 @@ impl SnapshotChange {
             }
         }
         let Some(check) = &self.rewrite else { return Ok(()) };
-        let allowed = check.inputs_sequence_number_max..=check.starting_sequence_number;
         for added in self.added.iter().filter(|added| added.file.content == FileContent::Data) {
             let number = added.data_sequence_number.map(DataSequenceNumber::get);
-            if !number.is_some_and(|number| allowed.contains(&number)) {
+            let lowest = added.inputs_sequence_number_max.map(DataSequenceNumber::get);
+            let is_safe = number
+                .zip(lowest)
+                .is_some_and(|(number, lowest)| (lowest..=check.starting_sequence_number).contains(&number));
+            if !is_safe {
+                let or = |number: Option<i64>, none: &str| number.map_or_else(|| none.to_owned(), |n| n.to_string());
                 return Err(TableError::invalid(format!(
                     "a rewritten file must have a data sequence number from `{}` (its inputs) to `{}` (the snapshot that \
                      was read), not `{}`, or deletes miss its rows; path=`{}`",
-                    allowed.start(),
-                    allowed.end(),
-                    number.map_or_else(|| "that of the commit".to_owned(), |number| number.to_string()),
+                    or(lowest, "unknown"),
+                    check.starting_sequence_number,
+                    or(number, "that of the commit"),
                     added.file.path
                 )));
             }

@@ -1,8 +1,14 @@
-//! Deletes metadata files that are proved to be in no snapshot. The only place that deletes anything of a table.
+//! Deletes files that are proved to be in no snapshot. The only place that deletes anything of a table.
 
 use tracing::{info, warn};
 
 use crate::storage::Storage;
+
+/// Deletes data and delete files that were written for a commit and are in none: those of a change that was left out of
+/// it, or of one that ended as a conflict or an error. Never those of a commit whose outcome is unknown.
+pub async fn delete_unused(storage: &Storage, table: &str, files: &[String]) {
+    delete_uncommitted(storage, table, files).await;
+}
 
 /// Deletes the files of tries that were not committed. What cannot be deleted stays, and is told: it is nobody's, and
 /// the sweep for orphans finds it.
@@ -13,7 +19,7 @@ pub(super) async fn delete_uncommitted(storage: &Storage, table: &str, files: &[
     for file in files {
         if let Err(error) = storage.delete(file).await {
             left.push(file.as_str());
-            warn!(table, file, %error, "uncommitted metadata file was not deleted");
+            warn!(table, file, %error, "uncommitted file was not deleted");
         }
     }
     if !files.is_empty() {
@@ -21,7 +27,7 @@ pub(super) async fn delete_uncommitted(storage: &Storage, table: &str, files: &[
             table,
             n_files_deleted = files.len() - left.len(),
             n_files_left = left.len(),
-            "uncommitted metadata deleted"
+            "uncommitted files deleted"
         );
     }
 }

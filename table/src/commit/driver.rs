@@ -45,6 +45,8 @@ struct Prepared {
     /// Files that the new state needs, among those written.
     needed: Vec<String>,
     base_snapshot_id: Option<i64>,
+    /// Of the snapshot; empty if there is none.
+    summary: BTreeMap<String, String>,
 }
 
 /// How one try ended that did not end the commit.
@@ -216,6 +218,7 @@ impl<'a> Run<'a> {
         let uuid = base.table.metadata().uuid().to_string();
         let mut requirements = vec![Requirement::TableUuid(uuid)];
         let commit_id = BTreeMap::from([(COMMIT_ID.to_owned(), self.identity.commit_id.clone())]);
+        let mut summary = BTreeMap::new();
         let (updates, needed, base_snapshot_id) = match &self.request.change {
             Change::Snapshot(_) => {
                 let built = match self.build(base).await? {
@@ -223,6 +226,7 @@ impl<'a> Run<'a> {
                     Err(reason) => return Ok(Err(reason)),
                 };
                 let branch = self.request.branch.as_str();
+                summary = built.summary;
                 requirements.push(Requirement::RefSnapshot { name: branch.to_owned(), snapshot_id: built.parent });
                 let updates = vec![
                     MetadataUpdate::AddSnapshot(built.json),
@@ -253,7 +257,7 @@ impl<'a> Run<'a> {
                 (vec![remove, MetadataUpdate::SetProperties(commit_id)], Vec::new(), now)
             }
         };
-        Ok(Ok(Prepared { updates, requirements, needed, base_snapshot_id }))
+        Ok(Ok(Prepared { updates, requirements, needed, base_snapshot_id, summary }))
     }
 
     /// The snapshot to commit, mended until it fits. The inner error says why it cannot be made to.
@@ -339,7 +343,8 @@ impl<'a> Run<'a> {
         }
         self.publish(snapshot_id).await;
         let commit_id = self.identity.commit_id.clone();
-        CommitOutcome::Committed(Committed { snapshot_id, commit_id, n_attempts: self.n_attempts })
+        let (n_attempts, summary) = (self.n_attempts, prepared.summary);
+        CommitOutcome::Committed(Committed { snapshot_id, commit_id, n_attempts, summary })
     }
 
     /// A hint for readers, so that they need not wait for their next look.
@@ -384,6 +389,7 @@ impl PendingCommit {
             snapshot_id: self.snapshot_id.map(SnapshotId::new),
             commit_id: self.commit_id.clone(),
             n_attempts: self.n_attempts,
+            summary: BTreeMap::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How a commit ended.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::change::CommitRequest;
@@ -39,6 +41,8 @@ pub struct Committed {
     pub commit_id: String,
     /// Tries that it took.
     pub n_attempts: u32,
+    /// The new snapshot's summary; empty without a snapshot, and for a commit that was found out about later.
+    pub summary: BTreeMap<String, String>,
 }
 
 /// A commit whose outcome is unknown: what is needed to find out, in a form that can be kept.

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::change::{FileKey, SnapshotChange, key_of};
+use super::change::{FileKey, FileRef, SnapshotChange, key_of};
 use crate::bounds::{may_hold_partition, may_name_path};
 use crate::deletes::named_paths;
 use crate::file::{FileContent, FileEntry, PartitionTuple};
-use crate::ids::SpecId;
+use crate::ids::{DataSequenceNumber, SpecId};
 use crate::manifest::{EntryStatus, ManifestContent, ManifestFile, manifest_list, read_manifests};
 use crate::storage::identity;
 use crate::table::Table;
@@ -45,11 +45,10 @@ pub async fn dangling_deletes(table: &Table, branch: &str) -> Result<Vec<Arc<Fil
         let live = entries.iter().filter(|entry| entry.status != EntryStatus::Deleted);
         deletes.extend(live.map(|entry| entry.file.clone()));
     }
-    let nothing = SnapshotChange { retired: deletes, ..SnapshotChange::append([]) };
-    dead(table, &manifests, &nothing, &mut NamedPaths::new()).await
+    dead(table, &manifests, &SnapshotChange::append([]), &deletes, &mut NamedPaths::new()).await
 }
 
-/// Those of `change.retired` that are dead once the change is made on top of the snapshot with these manifests.
+/// Those of `candidates` that are dead once the change is made on top of the snapshot with these manifests.
 ///
 /// # Errors
 /// As [`dangling_deletes`].
@@ -57,15 +56,17 @@ pub(super) async fn dead(
     table: &Table,
     manifests: &[&ManifestFile],
     change: &SnapshotChange,
+    candidates: &[Arc<FileEntry>],
     named: &mut NamedPaths,
 ) -> Result<Vec<Arc<FileEntry>>> {
-    let mut proof = Proof::new(table, change);
+    let mut proof = Proof::new(table, change, candidates);
     let mut manifests: Vec<&ManifestFile> =
         manifests.iter().filter(|manifest| manifest.content == ManifestContent::Data).copied().collect();
     // What needs a delete is old: the sooner it is found, the less is read.
     manifests.sort_by_key(|manifest| manifest.min_sequence_number);
     while !manifests.is_empty() {
-        manifests.retain(|manifest| proof.is_concerned_by(manifest));
+        let open = proof.open();
+        manifests.retain(|manifest| open.iter().any(|delete| may_decide(table, manifest, delete)));
         let rest = manifests.split_off(manifests.len().min(N_READ_AT_ONCE));
         for (_, entries) in read_manifests(table, manifests).await? {
             for entry in entries.iter().filter(|entry| entry.status != EntryStatus::Deleted) {
@@ -82,16 +83,36 @@ pub(super) async fn dead(
     Ok(proof.finish(named))
 }
 
+/// The manifest may list a data file that needs the delete.
+fn may_decide(table: &Table, manifest: &ManifestFile, delete: &FileEntry) -> bool {
+    is_global(table, delete)
+        || (delete.spec_id == manifest.spec_id && may_hold_partition(manifest, &delete.partition.0))
+}
+
+/// Source: Iceberg spec, "Scan Planning".
+fn is_global(table: &Table, delete: &FileEntry) -> bool {
+    delete.content == FileContent::EqualityDeletes && table.is_unpartitioned(delete.spec_id)
+}
+
 /// Boxed, so that the compiler can tell that it may move between threads.
 fn read_paths(table: &Table, delete: Arc<FileEntry>) -> BoxFuture<'_, Result<HashSet<String>>> {
     async move { named_paths(table, &delete).await }.boxed()
 }
 
-/// Looks at data files, and remembers which deletes they need.
+type Partition = (SpecId, PartitionTuple);
+
+/// Looks at the data files that are live after the commit, and remembers which deletes they need.
 struct Proof<'a> {
     table: &'a Table,
     removed: HashSet<FileKey>,
     candidates: Vec<Candidate>,
+    /// Those that name one data file, by it.
+    by_path: HashMap<String, Vec<usize>>,
+    /// Those that may name several data files, by their partition.
+    by_partition: HashMap<Partition, Vec<usize>>,
+    /// Lowest data sequence number in each partition, and of all.
+    oldest: HashMap<Partition, DataSequenceNumber>,
+    oldest_of_all: Option<DataSequenceNumber>,
 }
 
 struct Candidate {
@@ -100,62 +121,105 @@ struct Candidate {
 }
 
 enum State {
-    /// A live data file needs it.
+    /// The data file that it names is live.
     Needed,
-    /// No data file can need it: it names one that is removed.
+    /// The one data file that it names is removed: a path stands in a snapshot once.
     Dead,
-    /// No data file that was seen needs it.
-    Unneeded,
+    /// No data file that was seen needs it by position; an equality delete is judged by the oldest data file.
+    Open,
     /// It may name one of these live data files; only its rows can tell.
     MayName(HashSet<String>),
 }
 
 impl<'a> Proof<'a> {
-    fn new(table: &'a Table, change: &SnapshotChange) -> Self {
+    fn new(table: &'a Table, change: &SnapshotChange, candidates: &[Arc<FileEntry>]) -> Self {
         let data = change.removed.iter().filter(|file| file.content == FileContent::Data);
-        let removed: HashSet<FileKey> = data.map(super::change::FileRef::key).collect();
-        let state = |delete: &Arc<FileEntry>| match &delete.referenced_data_file {
-            // A path stands in a snapshot once.
-            Some(path) if removed.contains(&key_of(path, None)) => State::Dead,
-            _ => State::Unneeded,
+        let mut proof = Self {
+            table,
+            removed: data.map(FileRef::key).collect(),
+            candidates: Vec::new(),
+            by_path: HashMap::new(),
+            by_partition: HashMap::new(),
+            oldest: HashMap::new(),
+            oldest_of_all: None,
         };
-        let candidates = change.retired.iter().map(|delete| Candidate { delete: delete.clone(), state: state(delete) });
-        let mut proof = Self { table, candidates: candidates.collect(), removed };
+        let mut seen = HashSet::new();
+        for delete in candidates.iter().filter(|delete| seen.insert(key_of(&delete.path, delete.content_range))) {
+            proof.add(delete);
+        }
         for added in change.added.iter().filter(|added| added.file.content == FileContent::Data) {
             // Without a number of its own it is newer than every delete.
-            let Some(number) = added.data_sequence_number else { continue };
-            let (spec_id, partition) = (added.file.spec_id, &added.file.partition);
-            for candidate in &mut proof.candidates {
-                if candidate.delete.content == FileContent::EqualityDeletes
-                    && number < candidate.delete.data_sequence_number
-                    && is_in_scope(table, &candidate.delete, spec_id, partition)
-                {
-                    candidate.state = State::Needed;
-                }
+            if let Some(number) = added.data_sequence_number {
+                proof.is_live((added.file.spec_id, added.file.partition.clone()), number);
             }
         }
         proof
     }
 
-    /// The manifest may list a data file that decides something.
-    fn is_concerned_by(&self, manifest: &ManifestFile) -> bool {
-        self.candidates.iter().filter(|candidate| !matches!(candidate.state, State::Needed | State::Dead)).any(
-            |candidate| {
-                let delete = &candidate.delete;
-                let is_global =
-                    delete.content == FileContent::EqualityDeletes && self.table.is_unpartitioned(delete.spec_id);
-                is_global || (delete.spec_id == manifest.spec_id && may_hold_partition(manifest, &delete.partition.0))
-            },
-        )
+    fn add(&mut self, delete: &Arc<FileEntry>) {
+        let index = self.candidates.len();
+        let mut state = State::Open;
+        match (&delete.referenced_data_file, delete.content) {
+            (_, FileContent::EqualityDeletes | FileContent::Data) => {}
+            (Some(path), _) if self.removed.contains(&key_of(path, None)) => state = State::Dead,
+            (Some(path), _) => self.by_path.entry(identity(path).to_owned()).or_default().push(index),
+            (None, _) => {
+                let partition = (delete.spec_id, delete.partition.clone());
+                self.by_partition.entry(partition).or_default().push(index);
+            }
+        }
+        self.candidates.push(Candidate { delete: delete.clone(), state });
+    }
+
+    fn is_live(&mut self, partition: Partition, number: DataSequenceNumber) {
+        let oldest = self.oldest.entry(partition).or_insert(number);
+        *oldest = number.min(*oldest);
+        self.oldest_of_all = Some(self.oldest_of_all.map_or(number, |oldest| number.min(oldest)));
     }
 
     fn see(&mut self, data: &FileEntry) {
         if self.removed.contains(&key_of(&data.path, None)) {
             return;
         }
-        for candidate in &mut self.candidates {
-            candidate.see(self.table, data);
+        let partition = (data.spec_id, data.partition.clone());
+        for index in self.by_path.get(data.key()).into_iter().flatten() {
+            if let Some(candidate) = self.candidates.get_mut(*index)
+                && (candidate.delete.spec_id, &candidate.delete.partition) == (partition.0, &partition.1)
+            {
+                candidate.state = State::Needed;
+            }
         }
+        for index in self.by_partition.get(&partition).into_iter().flatten() {
+            let Some(candidate) = self.candidates.get_mut(*index) else { continue };
+            if may_name_path(&candidate.delete, data) {
+                match &mut candidate.state {
+                    State::MayName(paths) => {
+                        paths.insert(data.key().to_owned());
+                    }
+                    state => *state = State::MayName(HashSet::from([data.key().to_owned()])),
+                }
+            }
+        }
+        self.is_live(partition, data.data_sequence_number);
+    }
+
+    /// A live data file is older than the equality delete. Sequence numbers of position deletes decide nothing.
+    fn is_older_live(&self, delete: &FileEntry) -> bool {
+        let oldest = match is_global(self.table, delete) {
+            true => self.oldest_of_all.as_ref(),
+            false => self.oldest.get(&(delete.spec_id, delete.partition.clone())),
+        };
+        delete.content == FileContent::EqualityDeletes
+            && oldest.is_some_and(|oldest| *oldest < delete.data_sequence_number)
+    }
+
+    /// Deletes that further data files may need.
+    fn open(&self) -> Vec<Arc<FileEntry>> {
+        let is_open = |candidate: &&Candidate| match candidate.state {
+            State::Needed | State::Dead => false,
+            State::Open | State::MayName(_) => !self.is_older_live(&candidate.delete),
+        };
+        self.candidates.iter().filter(is_open).map(|candidate| candidate.delete.clone()).collect()
     }
 
     /// Position delete files that have to be read.
@@ -165,43 +229,12 @@ impl<'a> Proof<'a> {
     }
 
     fn finish(self, named: &NamedPaths) -> Vec<Arc<FileEntry>> {
-        let is_dead = |candidate: &Candidate| match &candidate.state {
+        let is_dead = |candidate: &&Candidate| match &candidate.state {
             State::Needed => false,
-            State::Dead | State::Unneeded => true,
+            State::Dead => true,
+            State::Open => !self.is_older_live(&candidate.delete),
             State::MayName(live) => named.get(candidate.delete.key()).is_some_and(|named| named.is_disjoint(live)),
         };
-        self.candidates.into_iter().filter(is_dead).map(|candidate| candidate.delete).collect()
+        self.candidates.iter().filter(is_dead).map(|candidate| candidate.delete.clone()).collect()
     }
-}
-
-impl Candidate {
-    fn see(&mut self, table: &Table, data: &FileEntry) {
-        if matches!(self.state, State::Needed | State::Dead)
-            || !is_in_scope(table, &self.delete, data.spec_id, &data.partition)
-        {
-            return;
-        }
-        if self.delete.content == FileContent::EqualityDeletes {
-            if data.data_sequence_number < self.delete.data_sequence_number {
-                self.state = State::Needed;
-            }
-        } else if let Some(path) = &self.delete.referenced_data_file {
-            if identity(path) == data.key() {
-                self.state = State::Needed;
-            }
-        } else if may_name_path(&self.delete, data) {
-            match &mut self.state {
-                State::MayName(paths) => {
-                    paths.insert(data.key().to_owned());
-                }
-                state => *state = State::MayName(HashSet::from([data.key().to_owned()])),
-            }
-        }
-    }
-}
-
-/// Source: Iceberg spec, "Scan Planning". Sequence numbers of position deletes decide nothing here.
-fn is_in_scope(table: &Table, delete: &FileEntry, spec_id: SpecId, partition: &PartitionTuple) -> bool {
-    let is_global = delete.content == FileContent::EqualityDeletes && table.is_unpartitioned(delete.spec_id);
-    is_global || (delete.spec_id == spec_id && delete.partition == *partition)
 }

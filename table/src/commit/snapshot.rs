@@ -40,6 +40,7 @@ pub(super) struct Built {
     /// As table metadata has it.
     pub(super) json: Value,
     pub(super) parent: Option<i64>,
+    pub(super) summary: BTreeMap<String, String>,
     /// Files that it needs, among those that were written.
     pub(super) needed: Vec<String>,
 }
@@ -80,11 +81,16 @@ pub(super) async fn build(
     let version = version_number(metadata.format_version());
     let head = head(base, branch)?;
     let parts = parts_of(base, head, version).await?;
-    if let Some(misfit) = validate::misfit(&base.table, &parts, change).await? {
+    let checked = validate::check(&base.table, &parts, change).await?;
+    if let Some(misfit) = checked.misfit {
         return Ok(Err(misfit));
     }
+    let mut candidates = change.retired.clone();
+    if change.rewrite.as_ref().is_some_and(|check| check.retires_deletes) {
+        candidates.extend(checked.in_scope);
+    }
     let manifests: Vec<_> = parts.iter().map(|part| &part.listed.file).collect();
-    let retired = dead(&base.table, &manifests, change, &mut reused.named).await?;
+    let retired = dead(&base.table, &manifests, change, &candidates, &mut reused.named).await?;
     let removals: Vec<FileRef> =
         change.removed.iter().cloned().chain(retired.iter().map(|delete| FileRef::of(delete))).collect();
     let carried_over = without(base, parts, &removals, identity.snapshot_id, &mut reused.filtered, files).await?;
@@ -135,7 +141,7 @@ pub(super) async fn build(
     let listed = listed_paths(&parts);
     let mut needed: Vec<String> = files.written.iter().filter(|path| listed.contains(path.as_str())).cloned().collect();
     needed.push(list_path);
-    Ok(Ok(Built { json, parent, needed }))
+    Ok(Ok(Built { json, parent, summary, needed }))
 }
 
 /// What one try of a commit has of its own.

@@ -7,15 +7,29 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::assemble::{Part, Places};
-use super::change::{FileKey, FileRef, RewriteCheck, SnapshotChange, key_of};
+use super::change::{FileKey, FileRef, Layout, RewriteCheck, SnapshotChange, key_of};
 use super::rebase::Misfit;
 use crate::Result;
 use crate::deletes::{DeleteIndex, FileDeletes};
 use crate::file::{FileContent, FileEntry};
-use crate::ids::SpecId;
 use crate::manifest::{EntryStatus, ManifestContent, ManifestFile, read_manifests};
 use crate::storage::identity;
 use crate::table::Table;
+
+/// What was found out about a change.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// What does not fit.
+    pub(super) misfit: Option<Misfit>,
+    /// Deletes that apply to an input of a rewrite, whatever their bounds say.
+    pub(super) in_scope: Vec<Arc<FileEntry>>,
+}
+
+impl Checked {
+    fn misfit(reason: String) -> Self {
+        Self { misfit: Some(Misfit::of(reason)), in_scope: Vec::new() }
+    }
+}
 
 /// Checks a change against the manifests of the head.
 ///
@@ -24,9 +38,9 @@ use crate::table::Table;
 ///
 /// # Errors
 /// What reading manifests may give.
-pub(super) async fn misfit(table: &Table, parts: &[Part], change: &SnapshotChange) -> Result<Option<Misfit>> {
+pub(super) async fn check(table: &Table, parts: &[Part], change: &SnapshotChange) -> Result<Checked> {
     if let Some(reason) = change.rewrite.as_ref().and_then(|check| other_layout(table, check)) {
-        return Ok(Some(Misfit::of(reason)));
+        return Ok(Checked::misfit(reason));
     }
     let inputs: Vec<&FileRef> = match change.rewrite {
         Some(_) => change.removed.iter().filter(|file| file.content == FileContent::Data).collect(),
@@ -35,36 +49,32 @@ pub(super) async fn misfit(table: &Table, parts: &[Part], change: &SnapshotChang
     let added_vectors: Vec<FileRef> = change.added.iter().filter_map(|added| vector_target(&added.file)).collect();
     let data: Vec<&FileRef> = change.required.iter().chain(inputs.iter().copied()).collect();
     if data.is_empty() && added_vectors.is_empty() {
-        return Ok(None);
+        return Ok(Checked::default());
     }
     let live_data = live(table, parts, &data).await?;
     if let Some(gone) = change.required.iter().find(|file| !live_data.contains_key(&file.key())) {
         let reason = format!("a data file that deletes point into is no longer live, path=`{}`", gone.path);
-        return Ok(Some(Misfit::of(reason)));
+        return Ok(Checked::misfit(reason));
     }
     let removed: HashSet<FileKey> = change.removed.iter().map(FileRef::key).collect();
     let as_deletes = inputs.iter().map(|input| FileRef { content: FileContent::PositionDeletes, ..(*input).clone() });
     let concerned: Vec<FileRef> = as_deletes.chain(added_vectors.iter().cloned()).collect();
     let deletes = live_deletes(table, parts, &concerned, change.rewrite.is_some()).await?;
     if let Some(reason) = second_vector(&deletes, &added_vectors, &removed) {
-        return Ok(Some(Misfit::of(reason)));
+        return Ok(Checked::misfit(reason));
     }
-    let Some(check) = &change.rewrite else { return Ok(None) };
-    rewrite_misfit(table, &inputs, &live_data, &deletes, check)
+    let Some(check) = &change.rewrite else { return Ok(Checked::default()) };
+    checked_rewrite(table, &inputs, &live_data, &deletes, check)
 }
 
 /// A rewrite puts rows into the schema that it has read, and files under the specs that it knew.
 fn other_layout(table: &Table, check: &RewriteCheck) -> Option<String> {
-    let planned = check.layout?;
-    let metadata = table.metadata();
-    let now = (metadata.current_schema_id(), SpecId::new(metadata.default_partition_spec_id()));
-    (now != planned).then(|| {
-        format!(
-            "the table's schema or partition spec has changed since files were read, schema_id=`{}` spec_id=`{}`, \
-             they were `{}` and `{}`",
-            now.0, now.1, planned.0, planned.1
-        )
-    })
+    let (read, now) = (check.layout?, Layout::of(table));
+    let text = |layout: Layout| {
+        format!("schema `{}`, spec `{}`, version `{}`", layout.schema_id, layout.spec_id, layout.format_version)
+    };
+    (now != read)
+        .then(|| format!("the table's layout has changed since files were read: {}; it was {}", text(now), text(read)))
 }
 
 /// The data file that a deletion vector is for, as a place to look for others of the same file.
@@ -133,13 +143,13 @@ fn second_vector(deletes: &[Arc<FileEntry>], added: &[FileRef], removed: &HashSe
 }
 
 /// Compares the deletes that were applied to each input with those that apply to it now.
-fn rewrite_misfit(
+fn checked_rewrite(
     table: &Table,
     inputs: &[&FileRef],
     live_data: &HashMap<FileKey, Arc<FileEntry>>,
     deletes: &[Arc<FileEntry>],
     check: &RewriteCheck,
-) -> Result<Option<Misfit>> {
+) -> Result<Checked> {
     let key = |delete: &Arc<FileEntry>| key_of(&delete.path, delete.content_range);
     let live: HashSet<FileKey> = deletes.iter().map(key).collect();
     let applied: HashSet<FileKey> = check.applied.iter().map(key).collect();
@@ -148,7 +158,7 @@ fn rewrite_misfit(
     let gone = DeleteIndex::new(table, &gone)?;
     let index = DeleteIndex::new(table, deletes)?;
     let mut misfit = Misfit::default();
-    let mut reasons = Vec::new();
+    let (mut reasons, mut in_scope) = (Vec::new(), HashMap::new());
     for input in inputs {
         let Some(entry) = live_data.get(&input.key()) else {
             reasons.push(format!("a file that was rewritten is no longer live, path=`{}`", input.path));
@@ -156,6 +166,7 @@ fn rewrite_misfit(
             continue;
         };
         let now = index.for_file(table, entry);
+        in_scope.extend(index.in_scope(entry).map(|delete| (key(delete), delete.clone())));
         let gone = gone.for_file(table, entry);
         // A deletion vector contains what was deleted by position before it.
         let is_kept = |delete: &Arc<FileEntry>| now.vector.is_some() && delete.content == FileContent::PositionDeletes;
@@ -185,5 +196,6 @@ fn rewrite_misfit(
             misfit.deleted.push((entry.clone(), new));
         }
     }
-    Ok(reasons.into_iter().next().map(|reason| Misfit { reason, ..misfit }))
+    let misfit = reasons.into_iter().next().map(|reason| Misfit { reason, ..misfit });
+    Ok(Checked { misfit, in_scope: in_scope.into_values().collect() })
 }

@@ -109,6 +109,13 @@ impl DeleteIndex {
         FileDeletes { vector, positions, equality }
     }
 
+    /// The deletes in whose scope a data file is: all that sequence numbers and partitions let apply to it, and of those
+    /// by position the ones that may name it. Whether keys can be equal is not looked at.
+    pub fn in_scope(&self, data: &FileEntry) -> impl Iterator<Item = &Arc<FileEntry>> {
+        let vector = self.vectors.get(data.key()).filter(|vector| positions_apply(vector, data));
+        vector.into_iter().chain(self.position_candidates(data)).chain(self.equality_candidates(data))
+    }
+
     /// Whether any delete may apply to a data file.
     pub fn may_concern(&self, table: &Table, data: &FileEntry) -> bool {
         !self.for_file(table, data).is_empty()

@@ -37,8 +37,12 @@ fn reference(path: &str) -> FileRef {
 }
 
 fn rewrite(number: Option<i64>) -> SnapshotChange {
-    let check = RewriteCheck { starting_sequence_number: 7, inputs_sequence_number_max: 4, ..RewriteCheck::default() };
-    let added = AddedFile { file: Arc::new(file("/new")), data_sequence_number: number.map(DataSequenceNumber::new) };
+    let check = RewriteCheck { starting_sequence_number: 7, ..RewriteCheck::default() };
+    let added = AddedFile {
+        data_sequence_number: number.map(DataSequenceNumber::new),
+        inputs_sequence_number_max: Some(DataSequenceNumber::new(4)),
+        ..AddedFile::from(file("/new"))
+    };
     SnapshotChange::rewrite(vec![added], vec![reference("/old")], check)
 }
 

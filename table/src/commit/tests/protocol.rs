@@ -170,12 +170,9 @@ async fn an_equality_delete_committed_during_a_rewrite_still_applies() {
 }
 
 pub(super) fn rewrite(inputs: &[Arc<FileEntry>], output: &str, number: i64) -> SnapshotChange {
-    let check = RewriteCheck {
-        starting_sequence_number: number,
-        inputs_sequence_number_max: number,
-        ..RewriteCheck::default()
-    };
-    let added = AddedFile { file: Arc::new(data(output)), data_sequence_number: Some(DataSequenceNumber::new(number)) };
+    let check = RewriteCheck { starting_sequence_number: number, ..RewriteCheck::default() };
+    let number = DataSequenceNumber::new(number);
+    let added = AddedFile::rewritten(data(output), number, number);
     SnapshotChange::rewrite(vec![added], inputs.iter().map(|file| FileRef::of(file)).collect(), check)
 }
 

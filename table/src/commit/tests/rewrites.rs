@@ -13,11 +13,10 @@ use super::protocol::{
 };
 use crate::Result;
 use crate::commit::{
-    AddedFile, Change, CommitOutcome, CommitRequest, FileRef, Misfit, Rebase, RewriteCheck, SnapshotChange,
+    AddedFile, Change, CommitOutcome, CommitRequest, FileRef, Layout, Misfit, Rebase, RewriteCheck, SnapshotChange,
     dangling_deletes,
 };
 use crate::file::{FileContent, FileEntry, WrittenFile};
-use crate::ids::SpecId;
 use crate::table::Table;
 
 fn equality(name: &str) -> WrittenFile {
@@ -28,7 +27,7 @@ async fn row_delta(target: &Arc<FakeTarget>, files: impl IntoIterator<Item = Wri
     committed(commit(target, SnapshotChange::row_delta(files, Vec::new(), Vec::new())).await);
 }
 
-/// A rewrite that has applied these deletes, and would retire them.
+/// A rewrite that has applied these deletes, and retires those that are dead.
 async fn rewrite_applying(
     target: &Arc<FakeTarget>,
     inputs: &[&str],
@@ -45,8 +44,8 @@ async fn rewrite_applying(
         applied.push(entry(target, delete).await);
     }
     let mut change = rewrite(&files, output, number);
-    change.rewrite = change.rewrite.map(|check| RewriteCheck { applied: applied.clone(), ..check });
-    SnapshotChange { retired: applied, ..change }
+    change.rewrite = change.rewrite.map(|check| RewriteCheck { applied, retires_deletes: true, ..check });
+    change
 }
 
 /// Case 1 with a rewrite that has applied a delete: that one goes, the one committed meanwhile stays.
@@ -126,8 +125,7 @@ async fn a_deletion_vector_goes_with_its_file() {
     row_delta(&target, [vector("v", "a", 4), vector("v", "b", 60)]).await;
     let of_a = live(&target).await.deletes.into_iter().find(|file| file.content_range == Some((4, 50))).unwrap();
     let mut change = rewrite_applying(&target, &["a"], &[], "a2", 2).await;
-    change.rewrite = change.rewrite.map(|check| RewriteCheck { applied: vec![of_a.clone()], ..check });
-    change.retired = vec![of_a];
+    change.rewrite = change.rewrite.map(|check| RewriteCheck { applied: vec![of_a], ..check });
     committed(commit(&target, change).await);
     let left: Vec<_> = live(&target).await.deletes.iter().map(|file| file.content_range).collect();
     assert_eq!(left, [Some((60, 50))]);
@@ -184,14 +182,14 @@ async fn another_schema_or_spec_is_a_conflict() {
     let target = new_table().await;
     committed(commit(&target, SnapshotChange::append([data("a")])).await);
     let mut change = rewrite_applying(&target, &["a"], &[], "a2", 1).await;
-    let schema_id = table(&target).await.metadata().current_schema_id();
+    let layout = Layout::of(&table(&target).await);
     let with = |change: &mut SnapshotChange, layout| {
         change.rewrite = change.rewrite.take().map(|check| RewriteCheck { layout: Some(layout), ..check });
     };
-    with(&mut change, (schema_id + 1, SpecId::new(0)));
+    with(&mut change, Layout { schema_id: layout.schema_id + 1, ..layout });
     let reason = conflict(commit(&target, change.clone()).await);
-    assert!(reason.starts_with("the table's schema or partition spec has changed"), "{reason}");
-    with(&mut change, (schema_id, SpecId::new(0)));
+    assert!(reason.starts_with("the table's layout has changed since files were read: schema"), "{reason}");
+    with(&mut change, layout);
     committed(commit(&target, change).await);
     assert_eq!(names(&target).await, ["a2"]);
 }
@@ -221,9 +219,8 @@ impl Rebase for Mend {
             let new: Vec<Arc<FileEntry>> = deletes.vector.iter().chain(&deletes.positions).cloned().collect();
             change.added.push(AddedFile::from(position_delete(&format!("p{}", self.seen.len()), "b2")));
             if let Some(check) = &mut change.rewrite {
-                check.applied.extend(new.iter().cloned());
+                check.applied.extend(new);
             }
-            change.retired.extend(new);
         }
         Ok(Some(change))
     }
