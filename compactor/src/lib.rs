@@ -7,10 +7,12 @@
 mod options;
 mod plan;
 mod result;
+mod rewrite;
 
 pub use options::{CompactionOptions, JobOrder, OnConflict, OutputSequenceNumber, PartialProgress, SortRows, Verify};
 pub use plan::{CompactionPlan, FileGroup, GroupInput, InputReason, PlanBase};
 pub use result::{GroupResult, RowMap};
+pub use rewrite::{RewriteSettings, rewrite_group};
 
 /// What every fallible function of this crate returns.
 pub type Result<T> = std::result::Result<T, frazil_table::TableError>;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::{FilterBuilder, filter_record_batch};
+use roaring::RoaringTreemap;
 
 use super::group::GroupDeletes;
 use super::late::{LateRows, Next};
@@ -139,6 +140,29 @@ impl LiveRows {
     pub async fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
         while let Some((batch, is_final)) = self.next_batch().await? {
             let rows = if is_final { batch.batch } else { self.live_rows(&batch)?.0 };
+            if rows.num_rows() > 0 {
+                return Ok(Some(rows));
+            }
+        }
+        Ok(None)
+    }
+
+    /// As [`LiveRows::next_rows`]; adds the positions of the rows that deletes removed to `deleted`. When all batches
+    /// have been read, every row of what was selected has been delivered or is there.
+    ///
+    /// # Errors
+    /// As for [`BatchStream::next`]; [`TableError::Internal`] if a filter chooses rows.
+    pub async fn next_rows_and_deleted(&mut self, deleted: &mut RoaringTreemap) -> Result<Option<RecordBatch>> {
+        while let Some((batch, is_final)) = self.next_batch().await? {
+            if is_final || self.filter.is_some() {
+                return Err(TableError::internal("a filter cannot tell deleted rows from those that do not match"));
+            }
+            let (rows, live) = self.live_rows(&batch)?;
+            if let Some(live) = live {
+                let gone = (&!&live).set_indices().filter_map(|index| batch.positions.get(index)).collect::<Vec<_>>();
+                // Positions ascend from batch to batch, so they can be appended, which is faster than inserting.
+                deleted.append(gone).map_err(|_| TableError::internal("positions of a file do not ascend"))?;
+            }
             if rows.num_rows() > 0 {
                 return Ok(Some(rows));
             }

@@ -106,6 +106,15 @@ impl DataFileWriter {
     pub async fn finish(self) -> Result<Vec<WrittenFile>> {
         self.files.finish().await
     }
+
+    /// As [`DataFileWriter::finish`], in the order in which rows were written: those of each file follow those of the
+    /// one before. There is such an order only if all rows went to one partition.
+    ///
+    /// # Errors
+    /// As [`DataFileWriter::finish`].
+    pub async fn finish_in_order(self) -> Result<Vec<WrittenFile>> {
+        self.files.finish_in_order().await
+    }
 }
 
 /// The partition spec that files are written under.

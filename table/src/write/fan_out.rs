@@ -88,12 +88,18 @@ impl FanOut {
     }
 
     /// Ends all files and hands them out.
-    pub(super) async fn finish(mut self) -> Result<Vec<WrittenFile>> {
+    pub(super) async fn finish(self) -> Result<Vec<WrittenFile>> {
+        let mut finished = self.finish_in_order().await?;
+        finished.sort_by(|left, right| left.path.cmp(&right.path));
+        Ok(finished)
+    }
+
+    /// As [`FanOut::finish`]; files of one partition in the order in which they were written.
+    pub(super) async fn finish_in_order(mut self) -> Result<Vec<WrittenFile>> {
         self.check()?;
         for (_, writer) in self.by_partition.drain() {
             self.finished.extend(writer.finish().await?);
         }
-        self.finished.sort_by(|left, right| left.path.cmp(&right.path));
         Ok(self.finished)
     }
 }

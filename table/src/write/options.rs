@@ -136,6 +136,14 @@ impl WriteOptions {
         self
     }
 
+    /// Row groups of data files have at most this size, in bytes, whatever the table says: each is held in memory until
+    /// it is whole.
+    #[must_use]
+    pub fn row_group_bytes_max(mut self, n_bytes: u64) -> Self {
+        self.data.row_group_bytes = self.data.row_group_bytes.min(n_bytes).max(1);
+        self
+    }
+
     /// Memory that the keys of one transaction may take, in bytes.
     #[must_use]
     pub fn tracked_key_bytes_max(mut self, n_bytes: u64) -> Self {
