@@ -4,13 +4,21 @@
 //! `policy`), [`rewrite_group`] for each file group, and a commit of what was rewritten. Groups, their results and what
 //! the commit makes of them are plain values, so that a group can be rewritten anywhere.
 
+mod candidate;
+mod duplicates;
 mod options;
 mod plan;
+mod planner;
+mod policy;
 mod result;
 mod rewrite;
 
 pub use options::{CompactionOptions, JobOrder, OnConflict, OutputSequenceNumber, PartialProgress, SortRows, Verify};
-pub use plan::{CompactionPlan, FileGroup, GroupInput, InputReason, PlanBase};
+pub use plan::{
+    CompactionPlan, FileGroup, GroupChoice, GroupInput, GroupReason, InputReason, LeftAlone, PartitionPlan, PlanBase,
+    PlanCost,
+};
+pub use planner::plan;
 pub use result::{GroupResult, RowMap};
 pub use rewrite::{RewriteSettings, rewrite_group};
 

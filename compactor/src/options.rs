@@ -1,6 +1,10 @@
 //! What a compaction is to do: Spark's names and meanings, and what is ours.
 
-use frazil_table::{MAIN_BRANCH, SpecId};
+mod names;
+
+use frazil_table::{MAIN_BRANCH, SpecId, TableError};
+
+use crate::Result;
 
 const MIB: u64 = 1 << 20;
 
@@ -57,6 +61,13 @@ pub struct PartialProgress {
     pub commits_max: usize,
     /// Commits that may fail before the run counts as failed.
     pub failed_commits_max: usize,
+}
+
+impl Default for PartialProgress {
+    /// Spark's values.
+    fn default() -> Self {
+        Self { commits_max: 10, failed_commits_max: 10 }
+    }
 }
 
 /// Which groups are rewritten first.
@@ -145,6 +156,42 @@ impl Default for CompactionOptions {
             memory_limit_bytes: 1024 * MIB,
             sort: SortRows::WriteOrder,
             verify: Verify::Count,
+        }
+    }
+}
+
+impl CompactionOptions {
+    /// Refuses values that are out of range or contradict each other, as far as that can be told without the table.
+    ///
+    /// # Errors
+    /// [`TableError::InvalidRequest`] names the option.
+    pub fn check(&self) -> Result<()> {
+        let ratio = self.delete_ratio_threshold;
+        let is_below =
+            |lower: Option<u64>, upper: Option<u64>| lower.zip(upper).is_none_or(|(lower, upper)| lower < upper);
+        let (min, target, max) = (self.min_file_size_bytes, self.target_file_size_bytes, self.max_file_size_bytes);
+        let rules = [
+            (target != Some(0), "target-file-size-bytes must be above 0"),
+            (is_below(min, target), "min-file-size-bytes must be below target-file-size-bytes"),
+            (is_below(target, max), "max-file-size-bytes must be above target-file-size-bytes"),
+            (is_below(min, max), "min-file-size-bytes must be below max-file-size-bytes"),
+            (self.min_input_files > 0, "min-input-files must be above 0"),
+            (
+                self.delete_file_threshold != Some(0),
+                "delete-file-threshold must be above 0, or `none`; rewrite-all rewrites files without deletes too",
+            ),
+            (ratio > 0.0 && ratio <= 1.0, "delete-ratio-threshold must be above 0 and at most 1"),
+            (self.max_file_group_size_bytes > 0, "max-file-group-size-bytes must be above 0"),
+            (self.max_concurrent_file_group_rewrites > 0, "max-concurrent-file-group-rewrites must be above 0"),
+            (self.memory_limit_bytes > 0, "memory-limit-bytes must be above 0"),
+            (
+                self.partial_progress.is_none_or(|progress| progress.commits_max > 0),
+                "partial-progress.max-commits must be above 0",
+            ),
+        ];
+        match rules.iter().find(|(is_kept, _)| !is_kept) {
+            None => Ok(()),
+            Some((_, rule)) => Err(TableError::invalid(format!("compaction option {rule}"))),
         }
     }
 }

@@ -17,6 +17,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use iceberg::spec::SnapshotRef;
 
 pub use cache::ManifestCache;
+use entry::for_each_entry;
 pub(crate) use entry::parse_whole_entries;
 pub use entry::{EntryStatus, ManifestEntry, parse_manifest};
 pub use list::{FieldSummary, ManifestContent, ManifestFile, parse_manifest_list};
@@ -33,6 +34,9 @@ use crate::{Result, TableError, on_pool};
 
 /// Manifests read at once.
 const N_CONCURRENT_READS: usize = 8;
+
+/// Entries of a manifest that is worth keeping although all of a table's manifests are read.
+const N_CACHED_ENTRIES_MAX: u64 = 1_000;
 
 /// What stands before a JSON list of manifests in place of the path of a manifest list.
 pub(crate) const INLINE_MANIFESTS: &str = "manifests:";
@@ -185,6 +189,42 @@ pub async fn visit_manifests<'a>(
         visit(manifest, &entries);
     }
     Ok(())
+}
+
+/// Takes the entries of a manifest, one after the other.
+pub trait EntryVisitor: Send + 'static {
+    /// Takes one.
+    ///
+    /// # Errors
+    /// Any ends the reading.
+    fn visit(&mut self, manifest: &ManifestFile, entry: &ManifestEntry) -> Result<()>;
+}
+
+/// Reads one manifest on the CPU pool and shows its entries to `visitor`. Of a long manifest, no two entries are in
+/// memory at the same time and nothing is kept; a short one goes through the cache of manifests.
+///
+/// # Errors
+/// As for [`manifest_entries`], and what `visitor` gives.
+pub async fn visit_entries<V: EntryVisitor>(table: &Table, manifest: &ManifestFile, mut visitor: V) -> Result<V> {
+    let owned = manifest.clone();
+    if manifest.n_live().is_some_and(|n_live| n_live <= N_CACHED_ENTRIES_MAX) {
+        let entries = manifest_entries(table, manifest).await?;
+        return on_pool(move || {
+            entries.iter().try_for_each(|entry| visitor.visit(&owned, entry))?;
+            Ok(visitor)
+        })
+        .await?;
+    }
+    if manifest.is_encrypted {
+        return Err(TableError::unsupported(&*manifest.path, "the manifest is encrypted"));
+    }
+    let partition_field_ids = partition_field_ids(table, manifest)?;
+    let bytes = table.storage().read(&manifest.path).await?;
+    on_pool(move || {
+        for_each_entry(&bytes, &owned, &partition_field_ids, |entry| visitor.visit(&owned, &entry))?;
+        Ok(visitor)
+    })
+    .await?
 }
 
 /// All files that are live in a snapshot.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::bounds;
 use crate::file::{FileContent, FileEntry, PartitionTuple};
-use crate::ids::SpecId;
+use crate::ids::{DataSequenceNumber, SpecId};
 use crate::storage::identity;
 use crate::table::Table;
 use crate::{Result, TableError};
@@ -119,6 +119,17 @@ impl DeleteIndex {
     /// Whether any delete may apply to a data file.
     pub fn may_concern(&self, table: &Table, data: &FileEntry) -> bool {
         !self.for_file(table, data).is_empty()
+    }
+
+    /// The highest data sequence number of the equality deletes in whose scope files of a partition are: those of the
+    /// partition, and those of all partitions. Key bounds are not looked at. `None` if there are none.
+    pub fn equality_sequence_number_max(
+        &self,
+        spec_id: SpecId,
+        partition: &PartitionTuple,
+    ) -> Option<DataSequenceNumber> {
+        let in_partition = self.equality.get(&(spec_id, partition.clone())).into_iter().flatten();
+        self.global_equality.iter().chain(in_partition).map(|delete| delete.data_sequence_number).max()
     }
 
     fn position_candidates(&self, data: &FileEntry) -> impl Iterator<Item = &Arc<FileEntry>> {

@@ -44,13 +44,28 @@ pub fn parse_manifest(
     partition_field_ids: &[FieldId],
 ) -> Result<Vec<ManifestEntry>> {
     let mut entries = Vec::new();
-    let mut next_row_id = manifest.first_row_id;
-    for_each_record(bytes, &manifest.path, |index, record| {
-        entries.push(entry(index, record, manifest, partition_field_ids, &mut next_row_id)?);
+    for_each_entry(bytes, manifest, partition_field_ids, |entry| {
+        entries.push(entry);
         Ok(())
     })?;
-    check_counts(&entries, manifest)?;
     Ok(entries)
+}
+
+/// Reads a manifest entry by entry, as [`parse_manifest`] does, and keeps none.
+pub(super) fn for_each_entry(
+    bytes: &[u8],
+    manifest: &ManifestFile,
+    partition_field_ids: &[FieldId],
+    mut visit: impl FnMut(ManifestEntry) -> Result<()>,
+) -> Result<()> {
+    let mut counts = StatusCounts::default();
+    let mut next_row_id = manifest.first_row_id;
+    for_each_record(bytes, &manifest.path, |index, record| {
+        let entry = entry(index, record, manifest, partition_field_ids, &mut next_row_id)?;
+        counts.add(entry.status);
+        visit(entry)
+    })?;
+    counts.check(manifest)
 }
 
 /// Reads a manifest with everything that its entries say of files, so that another manifest can say it again.
@@ -63,15 +78,16 @@ pub(crate) fn parse_whole_entries(
     partition_field_ids: &[FieldId],
 ) -> Result<Vec<(ManifestEntry, WrittenFile)>> {
     let mut entries = Vec::new();
+    let mut counts = StatusCounts::default();
     let mut next_row_id = manifest.first_row_id;
     for_each_record(bytes, &manifest.path, |index, record| {
         let entry = entry(index, record, manifest, partition_field_ids, &mut next_row_id)?;
+        counts.add(entry.status);
         let file = written_file(&entry.file, &record.record(2, "data_file")?)?;
         entries.push((entry, file));
         Ok(())
     })?;
-    let read: Vec<ManifestEntry> = entries.iter().map(|(entry, _)| entry.clone()).collect();
-    check_counts(&read, manifest)?;
+    counts.check(manifest)?;
     Ok(entries)
 }
 
@@ -100,23 +116,40 @@ fn written_file(entry: &FileEntry, file: &Record<'_>) -> Result<WrittenFile> {
     })
 }
 
-/// A manifest that holds fewer files than its list says would lose rows silently.
-fn check_counts(entries: &[ManifestEntry], manifest: &ManifestFile) -> Result<()> {
-    let expected = [
-        (EntryStatus::Added, manifest.n_added, "added"),
-        (EntryStatus::Existing, manifest.n_existing, "existing"),
-        (EntryStatus::Deleted, manifest.n_deleted, "deleted"),
-    ];
-    for (status, expected, name) in expected {
-        let found = entries.iter().filter(|entry| entry.status == status).count() as u64;
-        if expected.is_some_and(|expected| expected != found) {
-            return Err(TableError::corrupt(
-                &*manifest.path,
-                format!("it holds `{found}` {name} files, its manifest list says `{}`", expected.unwrap_or(0)),
-            ));
+/// Entries of a manifest, by status.
+#[derive(Debug, Default)]
+struct StatusCounts {
+    n_added: u64,
+    n_existing: u64,
+    n_deleted: u64,
+}
+
+impl StatusCounts {
+    fn add(&mut self, status: EntryStatus) {
+        match status {
+            EntryStatus::Added => self.n_added += 1,
+            EntryStatus::Existing => self.n_existing += 1,
+            EntryStatus::Deleted => self.n_deleted += 1,
         }
     }
-    Ok(())
+
+    /// A manifest that holds fewer files than its list says would lose rows silently.
+    fn check(&self, manifest: &ManifestFile) -> Result<()> {
+        let expected = [
+            (self.n_added, manifest.n_added, "added"),
+            (self.n_existing, manifest.n_existing, "existing"),
+            (self.n_deleted, manifest.n_deleted, "deleted"),
+        ];
+        for (found, expected, name) in expected {
+            if let Some(expected) = expected.filter(|expected| *expected != found) {
+                return Err(TableError::corrupt(
+                    &*manifest.path,
+                    format!("it holds `{found}` {name} files, its manifest list says `{expected}`"),
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn entry(
