@@ -12,6 +12,8 @@ mod planner;
 mod policy;
 mod result;
 mod rewrite;
+#[cfg(test)]
+mod testing;
 
 pub use options::{CompactionOptions, JobOrder, OnConflict, OutputSequenceNumber, PartialProgress, SortRows, Verify};
 pub use plan::{
