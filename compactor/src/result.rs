@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use frazil_table::file::WrittenFile;
 use roaring::RoaringTreemap;
@@ -22,8 +21,6 @@ pub struct GroupResult {
     pub n_rows_deleted: u64,
     /// Row groups that were copied as they are.
     pub n_row_groups_copied: u64,
-    /// Time that it took.
-    pub elapsed: Duration,
 }
 
 /// Where the rows of the inputs are in the outputs: live rows were written one after the other, in the order of the

@@ -61,7 +61,7 @@ struct Load {
 impl Load {
     fn with(&self, candidate: &Candidate) -> Totals {
         let fresh = deletes(candidate).filter(|delete| !self.deletes.contains(&key(delete)));
-        let delete_bytes = fresh.map(|delete| memory_bytes(delete)).fold(INPUT_BYTES, u64::saturating_add);
+        let delete_bytes = fresh.map(memory_bytes).fold(INPUT_BYTES, u64::saturating_add);
         Totals {
             bytes: self.bytes.saturating_add(candidate.file.file_size_bytes),
             memory_bytes: self.memory_bytes.saturating_add(delete_bytes),

@@ -73,6 +73,11 @@ impl Committer {
         &self.target
     }
 
+    /// Where it takes the time from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// Makes a commit.
     ///
     /// # Errors

@@ -159,7 +159,7 @@ impl LiveRows {
             }
             let (rows, live) = self.live_rows(&batch)?;
             if let Some(live) = live {
-                let gone = (&!&live).set_indices().filter_map(|index| batch.positions.get(index)).collect::<Vec<_>>();
+                let gone = (!&live).set_indices().filter_map(|index| batch.positions.get(index)).collect::<Vec<_>>();
                 // Positions ascend from batch to batch, so they can be appended, which is faster than inserting.
                 deleted.append(gone).map_err(|_| TableError::internal("positions of a file do not ascend"))?;
             }
