@@ -4,6 +4,7 @@
 //! A failure prints its seed, and the shortest beginning of that history that fails.
 
 pub mod check;
+mod compaction;
 mod modes;
 pub mod run;
 
