@@ -16,6 +16,7 @@ mod canonical;
 mod cases;
 mod catalogs;
 mod commits;
+mod compaction_plan;
 mod filters;
 mod fixtures;
 mod follow;
