@@ -1,6 +1,7 @@
 //! Packs the candidates of a partition into groups that fit the budgets.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use frazil_table::file::{FileContent, FileEntry};
 
@@ -54,14 +55,14 @@ struct Totals {
 struct Load {
     bytes: u64,
     memory_bytes: u64,
-    /// Delete files that are counted already: most apply to many inputs.
-    deletes: HashSet<(String, Option<(u64, u64)>)>,
+    /// Delete files that are counted already, by where their entry is: most apply to many inputs, which share it.
+    deletes: HashSet<*const FileEntry>,
 }
 
 impl Load {
     fn with(&self, candidate: &Candidate) -> Totals {
-        let fresh = deletes(candidate).filter(|delete| !self.deletes.contains(&key(delete)));
-        let delete_bytes = fresh.map(memory_bytes).fold(INPUT_BYTES, u64::saturating_add);
+        let fresh = deletes(candidate).filter(|delete| !self.deletes.contains(&Arc::as_ptr(delete)));
+        let delete_bytes = fresh.map(|delete| memory_bytes(delete)).fold(INPUT_BYTES, u64::saturating_add);
         Totals {
             bytes: self.bytes.saturating_add(candidate.file.file_size_bytes),
             memory_bytes: self.memory_bytes.saturating_add(delete_bytes),
@@ -70,17 +71,13 @@ impl Load {
 
     fn take(&mut self, totals: Totals, candidate: &Candidate) {
         (self.bytes, self.memory_bytes) = (totals.bytes, totals.memory_bytes);
-        self.deletes.extend(deletes(candidate).map(key));
+        self.deletes.extend(deletes(candidate).map(Arc::as_ptr));
     }
 }
 
-fn deletes(candidate: &Candidate) -> impl Iterator<Item = &FileEntry> {
+fn deletes(candidate: &Candidate) -> impl Iterator<Item = &Arc<FileEntry>> {
     let deletes = &candidate.deletes;
-    deletes.vector.iter().chain(&deletes.positions).chain(&deletes.equality).map(AsRef::as_ref)
-}
-
-fn key(delete: &FileEntry) -> (String, Option<(u64, u64)>) {
-    (delete.key().to_owned(), delete.content_range)
+    deletes.vector.iter().chain(&deletes.positions).chain(&deletes.equality)
 }
 
 fn memory_bytes(delete: &FileEntry) -> u64 {
