@@ -1,13 +1,19 @@
 //! Plans of compactions: what is chosen among the files of real manifests, and what is left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use frazil_compactor::{
     CompactionOptions, CompactionPlan, GroupReason, InputReason, LeftAlone, OutputSequenceNumber, plan,
 };
 use frazil_fixtures::tables;
+use frazil_lock::{Holder, MemoryLock};
+use frazil_table::catalog::{TableLocator, create_table, table_source};
+use frazil_table::commit::{Change, CommitOptions, CommitOutcome, CommitRequest, Committer, NewTable, SnapshotChange};
+use frazil_table::file::{FileContent, FileFormat, PartitionTuple, WrittenFile};
 use frazil_table::manifest::live_files;
-use frazil_table::{SpecId, Table, TableError};
+use frazil_table::storage::Storage;
+use frazil_table::{SpecId, SystemClock, Table, TableError};
 use frazil_testkit::table::DataSpec;
 use frazil_testkit::{IntoRow, TestTable, Transform};
 
@@ -275,6 +281,48 @@ async fn version_1_tables_are_planned_too() {
     assert_eq!(numbers(&plan), [0]);
 }
 
+/// A data file that is nowhere but in a manifest.
+fn listed(n: usize) -> WrittenFile {
+    WrittenFile {
+        content: FileContent::Data,
+        path: format!("memory://db/long/data/{n:05}.parquet").into(),
+        format: FileFormat::Parquet,
+        spec_id: SpecId::new(0),
+        partition: PartitionTuple::default(),
+        record_count: 10,
+        file_size_bytes: 1_000,
+        metrics: Arc::default(),
+        column_sizes: HashMap::new(),
+        split_offsets: Vec::new(),
+        equality_ids: Vec::new(),
+        sort_order_id: None,
+        referenced_data_file: None,
+        content_range: None,
+    }
+}
+
+/// It is not kept in memory, unlike a short one.
+#[tokio::test]
+async fn a_long_manifest_is_read_in_order() {
+    let (storage, locator) = (Storage::local(), TableLocator::Path("memory://db/long".to_owned()));
+    let schema = r#"{"type": "struct", "fields": [{"id": 1, "name": "k", "required": false, "type": "int"}]}"#;
+    create_table(&locator, &storage, NewTable::new(serde_json::from_str(schema).unwrap())).await.unwrap();
+    let target = table_source(&locator, &storage).commit_target().await.unwrap();
+    let holder = Holder::of_this_process("test", "test", 0);
+    let lock = Arc::new(MemoryLock::new());
+    let committer = Committer::new(target, lock, holder, Arc::new(SystemClock), CommitOptions::default());
+    for files in [0..3_000, 3_000..3_010] {
+        let change = Change::Snapshot(Box::new(SnapshotChange::append(files.map(listed))));
+        let outcome = committer.commit(CommitRequest::new(change)).await.unwrap();
+        assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
+    }
+    let table = committer.target().load().await.unwrap().table;
+    let plan = plan(&table, &CompactionOptions::default()).await.unwrap();
+    let expected: Vec<_> = (0..3_010).map(|n| format!("memory://db/long/data/{n:05}.parquet")).collect();
+    assert_eq!(inputs(&plan), [expected.iter().map(String::as_str).collect::<Vec<_>>()]);
+    assert_eq!((plan.cost.n_manifests, plan.choices[0].input_bytes, numbers(&plan)), (2, 3_010_000, vec![2]));
+}
+
 /// What must hold of every plan, whatever wrote the table.
 async fn check(table: &Table, plan: &CompactionPlan) {
     let Some(snapshot_id) = plan.base.snapshot_id else { return };
@@ -283,7 +331,7 @@ async fn check(table: &Table, plan: &CompactionPlan) {
     let n_inputs: usize = plan.groups.iter().map(|group| group.inputs.len()).sum();
     assert_eq!(n_inputs, live.data.len(), "everything was asked for");
     assert_eq!(plan.partitions.iter().map(|partition| partition.n_data_files).sum::<u64>(), n_inputs as u64);
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for group in &plan.groups {
         let number = group.data_sequence_number.get();
         assert!(number <= snapshot.sequence_number());
