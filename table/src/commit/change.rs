@@ -135,6 +135,9 @@ pub struct FileRef {
     pub spec_id: SpecId,
     /// Its partition.
     pub partition: PartitionTuple,
+    /// `_row_id` of its first row when it was read; `None` before format version 3, and until the first commit of a
+    /// table that was upgraded gives its rows ids.
+    pub first_row_id: Option<u64>,
 }
 
 /// What tells one file from another: several deletion vectors lie in one file.
@@ -149,6 +152,7 @@ impl FileRef {
             content: entry.content,
             spec_id: entry.spec_id,
             partition: entry.partition.clone(),
+            first_row_id: entry.first_row_id,
         }
     }
 

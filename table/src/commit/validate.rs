@@ -86,6 +86,7 @@ fn vector_target(file: &crate::file::WrittenFile) -> Option<FileRef> {
         content: FileContent::PositionDeletes,
         spec_id: file.spec_id,
         partition: file.partition.clone(),
+        first_row_id: None,
     })
 }
 
@@ -165,6 +166,11 @@ fn checked_rewrite(
             misfit.stale.push((*input).clone());
             continue;
         };
+        if entry.first_row_id != input.first_row_id {
+            reasons.push(format!("rows of a rewritten file were given ids meanwhile, path=`{}`", entry.path));
+            misfit.stale.push((*input).clone());
+            continue;
+        }
         let now = index.for_file(table, entry);
         in_scope.extend(index.in_scope(entry).map(|delete| (key(delete), delete.clone())));
         let gone = gone.for_file(table, entry);

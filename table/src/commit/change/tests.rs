@@ -33,6 +33,7 @@ fn reference(path: &str) -> FileRef {
         content: FileContent::Data,
         spec_id: SpecId::new(0),
         partition: PartitionTuple::default(),
+        first_row_id: None,
     }
 }
 
