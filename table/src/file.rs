@@ -178,3 +178,26 @@ pub struct WrittenFile {
     /// Offset and length of a deletion vector inside its puffin file.
     pub content_range: Option<(u64, u64)>,
 }
+
+#[cfg(test)]
+impl WrittenFile {
+    /// A file that only manifests know: of spec 0, unpartitioned, without statistics.
+    pub(crate) fn bare(content: FileContent, path: &str, record_count: u64) -> Self {
+        Self {
+            content,
+            path: path.into(),
+            format: FileFormat::Parquet,
+            spec_id: SpecId::new(0),
+            partition: PartitionTuple::default(),
+            record_count,
+            file_size_bytes: 1000 + record_count,
+            metrics: Arc::default(),
+            column_sizes: HashMap::new(),
+            split_offsets: Vec::new(),
+            equality_ids: Vec::new(),
+            sort_order_id: None,
+            referenced_data_file: None,
+            content_range: None,
+        }
+    }
+}

@@ -27,6 +27,7 @@ pub use deletion_vector::DeletionVectorWriter;
 pub use equality::EqualityDeleteWriter;
 pub use options::WriteOptions;
 pub use position::{DeleteTarget, PositionDeleteWriter};
+pub(crate) use transform::minimal;
 pub use upsert::{UpsertWriter, WrittenChanges};
 
 #[cfg(test)]

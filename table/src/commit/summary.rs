@@ -102,27 +102,10 @@ pub(super) fn carried(parent: &HashMap<String, String>) -> impl Iterator<Item = 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn file(content: FileContent, record_count: u64) -> WrittenFile {
-        WrittenFile {
-            content,
-            path: "/x".into(),
-            format: FileFormat::Parquet,
-            spec_id: SpecId::new(0),
-            partition: PartitionTuple::default(),
-            record_count,
-            file_size_bytes: 100,
-            metrics: Arc::default(),
-            column_sizes: HashMap::new(),
-            split_offsets: Vec::new(),
-            equality_ids: Vec::new(),
-            sort_order_id: None,
-            referenced_data_file: None,
-            content_range: None,
-        }
+        WrittenFile::bare(content, "/x", record_count)
     }
 
     #[test]

@@ -10,7 +10,6 @@ use crate::{Result, TableError};
 
 /// Before the name of a writer in a summary key.
 pub(crate) const SUMMARY_PREFIX: &str = "watermark.";
-const PREFIX: &str = SUMMARY_PREFIX;
 const IDLE_SUFFIX: &str = ".idle";
 
 /// Characters of a value or name that a message shows.
@@ -61,7 +60,7 @@ pub(super) fn all_writers(
     let time = marks.iter().filter(|mark| !mark.is_idle).map(|mark| mark.time).min();
     let time = time.ok_or_else(|| {
         TableError::watermark_unknown(format!(
-            "all writers are marked idle, writers=`{}`; ask for one by its name, or clear its key `{PREFIX}<name>{IDLE_SUFFIX}`",
+            "all writers are marked idle, writers=`{}`; ask for one by its name, or clear its key `{SUMMARY_PREFIX}<name>{IDLE_SUFFIX}`",
             listed(&writers)
         ))
     })?;
@@ -112,7 +111,7 @@ fn absent(commits: &[Commit<'_>], properties: &HashMap<String, String>, key: &st
 
 /// Key of the watermark of a writer.
 fn writer_key(name: &str) -> String {
-    if name == KAFKA_CONNECT_KEY { KAFKA_CONNECT_KEY.to_owned() } else { format!("{PREFIX}{name}") }
+    if name == KAFKA_CONNECT_KEY { KAFKA_CONNECT_KEY.to_owned() } else { format!("{SUMMARY_PREFIX}{name}") }
 }
 
 /// Names of all writers that left a watermark.
@@ -122,7 +121,7 @@ fn writers(commits: &[Commit<'_>], properties: &HashMap<String, String>) -> BTre
         if key == KAFKA_CONNECT_KEY {
             return Some(KAFKA_CONNECT_KEY.to_owned());
         }
-        let name = key.strip_prefix(PREFIX)?;
+        let name = key.strip_prefix(SUMMARY_PREFIX)?;
         (!name.is_empty() && !name.ends_with(IDLE_SUFFIX)).then(|| name.to_owned())
     };
     keys.filter_map(name).collect()
@@ -215,7 +214,7 @@ fn is_idle(
     properties: &HashMap<String, String>,
     writer: &str,
 ) -> std::result::Result<bool, Unreadable> {
-    let (key, idle_key) = (writer_key(writer), format!("{PREFIX}{writer}{IDLE_SUFFIX}"));
+    let (key, idle_key) = (writer_key(writer), format!("{SUMMARY_PREFIX}{writer}{IDLE_SUFFIX}"));
     let parse = |text: &str, place: String| match text.trim() {
         text if text.eq_ignore_ascii_case("true") => Ok(true),
         text if text.eq_ignore_ascii_case("false") => Ok(false),

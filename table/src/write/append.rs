@@ -41,18 +41,8 @@ impl DataFileWriter {
         }
         let schema = Arc::new(RowSchema::of_table(table, options.has_row_lineage)?);
         let splitter = Splitter::new(table, options.spec_id, &schema.arrow)?;
-        let recipe = Recipe {
-            table: table.clone(),
-            spec: spec(table, options)?,
-            names: options.names.clone(),
-            content: FileContent::Data,
-            settings: options.data.clone(),
-            schema: schema.clone(),
-            metrics: options.metrics.clone(),
-            equality_ids: Vec::new(),
-            sort_order_id: options.sort_order_id,
-            referenced_data_file: None,
-        };
+        let recipe = Recipe::new(table, options, options.spec_id, FileContent::Data, schema.clone())?;
+        let recipe = Recipe { sort_order_id: options.sort_order_id, ..recipe };
         let files = FanOut::new(recipe, options.open_partitions_max, options.open_bytes_max);
         Ok(Self { schema, splitter, files })
     }
@@ -115,11 +105,6 @@ impl DataFileWriter {
     pub async fn finish_in_order(self) -> Result<Vec<WrittenFile>> {
         self.files.finish_in_order().await
     }
-}
-
-/// The partition spec that files are written under.
-pub(super) fn spec(table: &Table, options: &WriteOptions) -> Result<iceberg::spec::PartitionSpecRef> {
-    spec_of(table, options.spec_id)
 }
 
 /// The partition spec with this id.

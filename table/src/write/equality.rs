@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use super::append::{check_partition, spec};
+use super::append::check_partition;
 use super::batch::RowSchema;
 use super::fan_out::FanOut;
 use super::options::WriteOptions;
@@ -33,18 +33,8 @@ impl EqualityDeleteWriter {
     pub fn new(table: &Table, options: &WriteOptions, ids: &[FieldId]) -> Result<Self> {
         check_has_deletes(table)?;
         let schema = Arc::new(RowSchema::keys(table, ids)?);
-        let recipe = Recipe {
-            table: table.clone(),
-            spec: spec(table, options)?,
-            names: options.names.clone(),
-            content: FileContent::EqualityDeletes,
-            settings: options.deletes.clone(),
-            schema: schema.clone(),
-            metrics: options.metrics.clone(),
-            equality_ids: ids.to_vec(),
-            sort_order_id: None,
-            referenced_data_file: None,
-        };
+        let recipe = Recipe::new(table, options, options.spec_id, FileContent::EqualityDeletes, schema.clone())?;
+        let recipe = Recipe { equality_ids: ids.to_vec(), ..recipe };
         let files = FanOut::new(recipe, options.open_partitions_max, options.open_bytes_max);
         Ok(Self { schema, files })
     }

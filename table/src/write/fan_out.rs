@@ -39,7 +39,7 @@ impl FanOut {
 
     /// Writes rows of one partition; says where they are, in their order.
     pub(super) async fn write(&mut self, partition: &PartitionTuple, rows: &RecordBatch) -> Result<Vec<Span>> {
-        self.check()?;
+        check_unbroken(self.is_broken)?;
         if rows.num_rows() == 0 {
             return Ok(Vec::new());
         }
@@ -78,15 +78,6 @@ impl FanOut {
         Ok(())
     }
 
-    fn check(&self) -> Result<()> {
-        if self.is_broken {
-            return Err(TableError::invalid(
-                "this writer failed or was cancelled before; write everything again with a new one",
-            ));
-        }
-        Ok(())
-    }
-
     /// Ends all files and hands them out.
     pub(super) async fn finish(self) -> Result<Vec<WrittenFile>> {
         let mut finished = self.finish_in_order().await?;
@@ -96,10 +87,20 @@ impl FanOut {
 
     /// As [`FanOut::finish`]; files of one partition in the order in which they were written.
     pub(super) async fn finish_in_order(mut self) -> Result<Vec<WrittenFile>> {
-        self.check()?;
+        check_unbroken(self.is_broken)?;
         for (_, writer) in self.by_partition.drain() {
             self.finished.extend(writer.finish().await?);
         }
         Ok(self.finished)
     }
+}
+
+/// After a write that failed or was cancelled, nobody knows which rows are missing.
+pub(super) fn check_unbroken(is_broken: bool) -> Result<()> {
+    if is_broken {
+        return Err(TableError::invalid(
+            "this writer failed or was cancelled before; write everything again with a new one",
+        ));
+    }
+    Ok(())
 }

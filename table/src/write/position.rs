@@ -123,18 +123,10 @@ impl PositionDeleteWriter {
         let metrics = Arc::new(MetricsConfig::full());
         let mut files = Vec::new();
         for (target, positions) in self.positions.into_values().filter(|(_, positions)| !positions.is_empty()) {
-            let recipe = Recipe {
-                table: self.table.clone(),
-                spec: spec_of(&self.table, target.spec_id)?,
-                names: self.options.names.clone(),
-                content: FileContent::PositionDeletes,
-                settings: self.options.deletes.clone(),
-                schema: schema.clone(),
-                metrics: metrics.clone(),
-                equality_ids: Vec::new(),
-                sort_order_id: None,
-                referenced_data_file: Some(target.path.clone()),
-            };
+            let content = FileContent::PositionDeletes;
+            let recipe = Recipe::new(&self.table, &self.options, target.spec_id, content, schema.clone())?;
+            let referenced_data_file = Some(target.path.clone());
+            let recipe = Recipe { metrics: metrics.clone(), referenced_data_file, ..recipe };
             let mut writer = RollingWriter::new(Arc::new(recipe), target.partition.clone());
             let mut positions = positions.into_iter().map(|position| i64::try_from(position).unwrap_or(i64::MAX));
             loop {

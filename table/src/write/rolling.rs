@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use iceberg::spec::PartitionSpecRef;
 
+use super::append::spec_of;
 use super::batch::SharedSchema;
 use super::location::{FileNames, partition_path};
 use super::metrics::MetricsConfig;
-use super::options::FileSettings;
+use super::options::{FileSettings, WriteOptions};
 use super::parquet::Encoder;
 use crate::file::{FileContent, FileFormat, PartitionTuple, WrittenFile};
 use crate::ids::{FieldId, SpecId};
@@ -57,6 +58,29 @@ struct OpenFile {
 }
 
 impl Recipe {
+    /// Without a key, a sort order or a file that it belongs to.
+    pub(super) fn new(
+        table: &Table,
+        options: &WriteOptions,
+        spec_id: SpecId,
+        content: FileContent,
+        schema: SharedSchema,
+    ) -> Result<Self> {
+        let settings = if content == FileContent::Data { &options.data } else { &options.deletes };
+        Ok(Self {
+            table: table.clone(),
+            spec: spec_of(table, spec_id)?,
+            names: options.names.clone(),
+            content,
+            settings: settings.clone(),
+            schema,
+            metrics: options.metrics.clone(),
+            equality_ids: Vec::new(),
+            sort_order_id: None,
+            referenced_data_file: None,
+        })
+    }
+
     fn key_values(&self) -> Vec<(String, String)> {
         let mut pairs: Vec<(String, String)> =
             self.schema.json.iter().map(|json| ("iceberg.schema".to_owned(), json.clone())).collect();

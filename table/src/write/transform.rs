@@ -208,7 +208,7 @@ fn time_part(transform: Transform, per_hour: Option<i64>, value: i64) -> Option<
 }
 
 /// A two's complement number without the bytes that only repeat its sign.
-pub(super) fn minimal(bytes: &[u8]) -> &[u8] {
+pub(crate) fn minimal(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let [first, second, ..] = rest {
         let sign = if second & 0x80 == 0 { 0 } else { 0xff };

@@ -11,6 +11,7 @@ use super::append::DataFileWriter;
 use super::batch::RowSchema;
 use super::deletion_vector::DeletionVectorWriter;
 use super::equality::EqualityDeleteWriter;
+use super::fan_out::check_unbroken;
 use super::options::WriteOptions;
 use super::partition::{Group, Splitter, taken};
 use super::position::{DeleteTarget, PositionDeleteWriter};
@@ -130,7 +131,7 @@ impl UpsertWriter {
     /// has more keys than memory is allowed for (commit more often): nothing of the batch was written.
     /// [`TableError::Storage`] and others: start over with a new writer.
     pub async fn upsert(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.check()?;
+        check_unbroken(self.is_broken)?;
         let groups = self.data.split(rows).await?;
         let keys = self.keys.keys_of(&groups).await?;
         self.keys.reserve(&keys)?;
@@ -166,7 +167,7 @@ impl UpsertWriter {
     /// # Errors
     /// As [`UpsertWriter::upsert`]; [`TableError::InvalidRequest`] if a partition column is not part of the key.
     pub async fn delete(&mut self, keys: &RecordBatch) -> Result<()> {
-        self.check()?;
+        check_unbroken(self.is_broken)?;
         let splitter = self.key_splitter.clone().ok_or_else(|| {
             TableError::invalid(
                 "the key lacks a column that the table is partitioned by; give whole rows to `delete_rows`",
@@ -182,7 +183,7 @@ impl UpsertWriter {
     /// # Errors
     /// As [`UpsertWriter::upsert`].
     pub async fn delete_rows(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.check()?;
+        check_unbroken(self.is_broken)?;
         let groups = self.data.split(rows).await?;
         self.delete_groups(groups).await
     }
@@ -233,21 +234,12 @@ impl UpsertWriter {
         Ok(())
     }
 
-    fn check(&self) -> Result<()> {
-        if self.is_broken {
-            return Err(TableError::invalid(
-                "this writer failed or was cancelled before; write everything again with a new one",
-            ));
-        }
-        Ok(())
-    }
-
     /// Ends all files and hands them out.
     ///
     /// # Errors
     /// As [`DataFileWriter::finish`].
     pub async fn finish(self) -> Result<WrittenChanges> {
-        self.check()?;
+        check_unbroken(self.is_broken)?;
         let data = self.data.finish().await?;
         let mut deletes = self.equality.finish().await?;
         deletes.extend(match self.positions {

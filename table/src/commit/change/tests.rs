@@ -1,29 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
-use std::collections::HashMap;
-
 use rstest::rstest;
 
 use super::*;
-use crate::file::FileFormat;
 
 fn file(path: &str) -> WrittenFile {
-    WrittenFile {
-        content: FileContent::Data,
-        path: path.into(),
-        format: FileFormat::Parquet,
-        spec_id: SpecId::new(0),
-        partition: PartitionTuple::default(),
-        record_count: 1,
-        file_size_bytes: 1,
-        metrics: Arc::default(),
-        column_sizes: HashMap::new(),
-        split_offsets: Vec::new(),
-        equality_ids: Vec::new(),
-        sort_order_id: None,
-        referenced_data_file: None,
-        content_range: None,
-    }
+    WrittenFile::bare(FileContent::Data, path, 1)
 }
 
 fn reference(path: &str) -> FileRef {

@@ -1,6 +1,6 @@
 //! A catalog in memory that does what a test tells it to, and a clock that does not wait.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::commit::document::{apply, unmet};
 use crate::commit::target::{CommitBase, CommitTarget, SwapAnswer};
 use crate::commit::update::{MetadataUpdate, Requirement};
 use crate::commit::{Change, CommitOptions, CommitOutcome, Committed, Committer, NewTable, PendingCommit};
-use crate::file::{FileContent, FileFormat, PartitionTuple, PartitionValue, WrittenFile};
-use crate::ids::{FieldId, SpecId};
+use crate::file::{FileContent, PartitionTuple, PartitionValue, WrittenFile};
+use crate::ids::FieldId;
 use crate::metadata::load_document;
 use crate::storage::Storage;
 use crate::{Clock, Result, TableError};
@@ -243,20 +243,10 @@ impl Clock for FakeClock {
 /// A file that only manifests know.
 pub(super) fn file(content: FileContent, name: &str, region: Option<&str>, record_count: u64) -> WrittenFile {
     WrittenFile {
-        content,
-        path: format!("{LOCATION}/data/{name}.parquet").into(),
-        format: FileFormat::Parquet,
-        spec_id: SpecId::new(0),
         partition: PartitionTuple([region.map(|region| PartitionValue::String(region.into()))].into()),
-        record_count,
-        file_size_bytes: 1000 + record_count,
-        metrics: Arc::default(),
-        column_sizes: HashMap::new(),
         split_offsets: vec![4],
         equality_ids: if content == FileContent::EqualityDeletes { vec![FieldId::new(1)] } else { Vec::new() },
-        sort_order_id: None,
-        referenced_data_file: None,
-        content_range: None,
+        ..WrittenFile::bare(content, &format!("{LOCATION}/data/{name}.parquet"), record_count)
     }
 }
 

@@ -8,6 +8,7 @@ use super::schema::decimal_bytes;
 use crate::avro::Encoder;
 use crate::file::PartitionValue;
 use crate::manifest::FieldSummary;
+use crate::write::minimal;
 
 /// Writes one value of a partition. Returns a message if it is none of the type.
 pub(super) fn partition_value(
@@ -136,21 +137,10 @@ fn single_value(value: &PartitionValue, is_short: bool) -> Vec<u8> {
         }
         PartitionValue::Float(bits) => bits.to_le_bytes().to_vec(),
         PartitionValue::Double(bits) => bits.to_le_bytes().to_vec(),
-        PartitionValue::Decimal(unscaled) => shortest(*unscaled),
+        PartitionValue::Decimal(unscaled) => minimal(&unscaled.to_be_bytes()).to_vec(),
         PartitionValue::String(text) => text.as_bytes().to_vec(),
         PartitionValue::Bytes(bytes) => bytes.to_vec(),
     }
-}
-
-/// Two's complement, big-endian, in the fewest bytes.
-fn shortest(value: i128) -> Vec<u8> {
-    let bytes = value.to_be_bytes();
-    let sign = if value < 0 { 0xff } else { 0 };
-    let n_sign = bytes.iter().take_while(|byte| **byte == sign).count();
-    let first = bytes.get(n_sign).copied().unwrap_or(!sign);
-    // The first bit that is kept has to tell the sign.
-    let n_cut = if (first ^ sign) & 0x80 == 0 { n_sign } else { n_sign.saturating_sub(1) };
-    bytes.iter().skip(n_cut.min(bytes.len() - 1)).copied().collect()
 }
 
 #[cfg(test)]
@@ -168,7 +158,7 @@ mod tests {
     #[case(-129, vec![0xff, 0x7f])]
     #[case(1420, vec![0x05, 0x8c])]
     fn decimals_are_cut_to_the_fewest_bytes(#[case] value: i128, #[case] bytes: Vec<u8>) {
-        assert_eq!(shortest(value), bytes);
+        assert_eq!(single_value(&PartitionValue::Decimal(value), false), bytes);
     }
 
     #[test]
