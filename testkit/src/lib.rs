@@ -17,6 +17,7 @@ pub mod schema;
 mod stored;
 pub mod table;
 pub mod value;
+pub mod watched_store;
 
 pub use fake_s3::FakeS3;
 pub use faulty_store::{Fault, FaultyStore, WriteFault};
@@ -26,3 +27,4 @@ pub use schema::Transform;
 pub use stored::StoredFile;
 pub use table::{Commit, DataSpec, EqualitySpec, MAIN, ManifestLayout, PositionSpec, TestTable};
 pub use value::{IntoRow, Row, Value};
+pub use watched_store::{Decision, Request, WatchedStore, Watcher};

@@ -20,6 +20,9 @@ mod compaction_plan;
 mod filters;
 mod fixtures;
 mod follow;
+#[path = "../contract/integrity.rs"]
+mod integrity;
+mod killed;
 mod locks;
 mod properties;
 mod read;
