@@ -136,9 +136,7 @@ pub(super) async fn create(
     let place = next_location("", &document, uuid::Uuid::new_v4())?;
     let mut database = Database::open_to_write(address, true).await?;
     let inserted = insert(&mut database, address, pick, table, &place, async {
-        let file = MetadataFile::of(document, place.clone()).await?;
-        file.write(storage).await?;
-        Ok(file)
+        written(MetadataFile::of(document, place.clone()).await?, storage).await
     });
     let inserted = inserted.await;
     database.close().await;
@@ -153,6 +151,18 @@ pub(super) async fn create(
             Err(error)
         }
         (_, Executed::Unknown(error)) => Err(error),
+    }
+}
+
+/// Writes a metadata file. Of one that could not be written nothing stays: whoever reads the folder without the
+/// database would take a part of it for the newest state.
+async fn written(file: MetadataFile, storage: &Storage) -> Result<MetadataFile> {
+    match file.write(storage).await {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            file.discard(storage).await;
+            Err(error)
+        }
     }
 }
 
@@ -188,9 +198,7 @@ impl SqlTarget {
         let location = base.table.metadata_location();
         let document = document::apply(&base.document, location, updates, self.clock.now_ms())?;
         let place = next_location(location, &document, uuid::Uuid::new_v4())?;
-        let file = MetadataFile::of(document, place).await?;
-        file.write(&self.storage).await?;
-        Ok(file)
+        written(MetadataFile::of(document, place).await?, &self.storage).await
     }
 
     /// Looks whether the pointer is where the commit begins, writes the metadata file and moves the pointer. What is
