@@ -1,5 +1,6 @@
-//! Processes that are killed while they commit, and others that go on from what is left.
+//! Processes that are killed while they commit, or whose disk is full, and others that go on from what is left.
 
+mod disk_full;
 mod process;
 
 use std::collections::BTreeSet;
@@ -75,7 +76,11 @@ async fn prepare(kind: Kind, root: &str) {
         {"id": 1, "name": "id", "required": true, "type": "long"}]});
     let mut new = NewTable::new(serde_json::from_value(schema).unwrap());
     new.location = Some(location(root));
-    let settings = [("commit.manifest.min-count-to-merge", "3"), ("commit.retry.min-wait-ms", "1")];
+    let settings = [
+        ("commit.manifest.min-count-to-merge", "3"),
+        ("commit.retry.min-wait-ms", "1"),
+        ("commit.status-check.min-wait-ms", "1"),
+    ];
     new.properties.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let storage = Storage::local();
     create_table(&kind.locator(root), &storage, new).await.unwrap();
@@ -109,7 +114,7 @@ impl Expected {
     async fn check(&mut self, kind: Kind, root: &str, said: &[Said], shown: &str) {
         let whole = whole(kind, root).await;
         said.iter().filter(|said| said.is_acknowledged).for_each(|said| self.apply(said));
-        let pending: Vec<&Said> = said.iter().filter(|said| !said.is_acknowledged).collect();
+        let pending: Vec<&Said> = said.iter().filter(|said| !said.is_acknowledged && said.failure.is_none()).collect();
         let possible = (0..1_u32 << pending.len()).map(|choice| {
             let mut expected = self.clone();
             let made = pending.iter().enumerate().filter(|(n, _)| choice & (1 << n) != 0);

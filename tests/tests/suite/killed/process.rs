@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use frazil_lock::{CommitLock, Head, Holder, LockGuard, LockLine, LockName, Loss, MemoryLock};
 use frazil_table::commit::target::{CommitBase, CommitTarget, SwapAnswer};
 use frazil_table::commit::update::{MetadataUpdate, Requirement};
-use frazil_table::commit::{Change, CommitOptions, Committer, FileRef, PendingCommit, SnapshotChange};
+use frazil_table::commit::{
+    Change, CommitOptions, CommitOutcome, CommitRequest, Committer, FileRef, PendingCommit, SnapshotChange,
+};
 use frazil_table::file::{FileContent, PartitionTuple, WrittenFile};
 use frazil_table::storage::Storage;
 use frazil_table::{SpecId, SystemClock};
@@ -34,6 +36,11 @@ pub enum Work {
         /// Tells its files from those of others.
         round: u32,
     },
+    /// Three appends, each of which may fail: no file may be larger than this.
+    Tries {
+        /// In blocks of the shell's `ulimit -f`.
+        blocks_max: u32,
+    },
 }
 
 /// When it is killed.
@@ -43,6 +50,8 @@ pub enum Moment {
     Step(u64),
     /// So many microseconds after it began.
     Micros(u64),
+    /// Not at all.
+    Never,
 }
 
 /// A commit that the process has told of.
@@ -51,6 +60,8 @@ pub struct Said {
     pub added: Vec<String>,
     pub removed: Vec<String>,
     pub is_acknowledged: bool,
+    /// An error said that it was not made, and what it said.
+    pub failure: Option<String>,
     /// Once it is acknowledged.
     pub snapshot_id: Option<i64>,
 }
@@ -68,14 +79,28 @@ pub fn run(kind: Kind, root: &str, work: Work, moment: Moment) -> Output {
     let (step, micros) = match moment {
         Moment::Step(step) => (Some(step), None),
         Moment::Micros(micros) => (None, Some(micros)),
+        Moment::Never => (None, None),
     };
-    let round = match work {
-        Work::Steps => None,
-        Work::Appends { round } => Some(round),
+    let (round, blocks_max) = match work {
+        Work::Steps => (None, None),
+        Work::Appends { round } => (Some(round), None),
+        Work::Tries { blocks_max } => (None, Some(blocks_max)),
     };
     let is_folder = kind == Kind::Folder;
-    let task = json!({"is-folder": is_folder, "root": root, "step": step, "micros": micros, "round": round});
-    let output = Command::new(std::env::current_exe().unwrap())
+    let task = json!({"is-folder": is_folder, "root": root, "step": step, "micros": micros, "round": round,
+        "tries": blocks_max.is_some()});
+    let program = std::env::current_exe().unwrap();
+    let mut command = match blocks_max {
+        None => Command::new(program),
+        Some(blocks_max) => {
+            // A write beyond the limit is an error, and not the end of the process.
+            let limited = r#"trap "" XFSZ; ulimit -f "$1"; shift; exec "$@""#;
+            let mut shell = Command::new("sh");
+            shell.args(["-c", limited, "sh"]).arg(blocks_max.to_string()).arg(program);
+            shell
+        }
+    };
+    let output = command
         .args(["--exact", "killed::process::commits_if_another_test_asks", "--nocapture"])
         .env(TASK, task.to_string())
         .stderr(Stdio::inherit())
@@ -91,6 +116,9 @@ pub fn run(kind: Kind, root: &str, work: Work, moment: Moment) -> Output {
         } else if let Some(n) = line["acknowledged"].as_u64() {
             let said = &mut parsed.said[usize::try_from(n).unwrap()];
             (said.is_acknowledged, said.snapshot_id) = (true, line["snapshot"].as_i64());
+        } else if let Some(n) = line["failed"].as_u64() {
+            let said = &mut parsed.said[usize::try_from(n).unwrap()];
+            said.failure = Some(line["error"].as_str().unwrap().to_owned());
         } else if line["finished"] == true {
             parsed.is_finished = true;
         } else {
@@ -319,6 +347,25 @@ async fn appends(kind: Kind, root: &str, round: u64) {
     }
 }
 
+/// Appends whose files are there already.
+async fn tries(kind: Kind, root: &str) {
+    let storage = Storage::local();
+    let committer = committer(kind.source(root, &storage).commit_target().await.unwrap());
+    for n in 0..3 {
+        let file = data_file(&storage, &location(root), &format!("try{n}")).await;
+        say(&json!({"added": [&file.path], "removed": []}));
+        let request = CommitRequest::new(snapshot(SnapshotChange::append([file])));
+        match committer.commit(request).await {
+            Ok(CommitOutcome::Committed(committed)) => {
+                say(&json!({"acknowledged": n, "snapshot": committed.snapshot_id.map(|id| id.get())}));
+            }
+            Ok(CommitOutcome::StateUnknown { .. }) => {}
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => say(&json!({"failed": n, "error": error.to_string()})),
+        }
+    }
+}
+
 /// Does nothing by itself: it is what a process runs that [`run`] starts.
 #[tokio::test]
 async fn commits_if_another_test_asks() {
@@ -335,6 +382,7 @@ async fn commits_if_another_test_asks() {
     }
     match task["round"].as_u64() {
         Some(round) => appends(kind, root, round).await,
+        None if task["tries"] == true => tries(kind, root).await,
         None => {
             let steps = Arc::new(Steps { n: AtomicU64::new(0), kill_at: task["step"].as_u64() });
             three_commits(kind, root, steps).await;
