@@ -1,6 +1,8 @@
 //! What the atomic step of every kind of catalog has to do, written once and run against each:
 //! [`commit_contract!`](crate::commit_contract) makes a test of every function here for one kind.
 
+mod committers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use frazil_table::storage::Storage;
 use frazil_table::write::{AppendWriter, WriteOptions};
 use frazil_table::{SystemClock, TableError};
 use serde_json::json;
+
+pub use self::committers::many_commit_at_once_and_every_acknowledged_commit_is_there_once;
 
 /// A catalog to be tried.
 #[async_trait::async_trait]

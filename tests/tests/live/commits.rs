@@ -24,6 +24,17 @@ crate::commit_contract! {
     of_postgres => super::Postgres::new(),
 }
 
+crate::commit_contract_of!(
+    committers_of_rest,
+    super::Rest::new(),
+    many_commit_at_once_and_every_acknowledged_commit_is_there_once,
+);
+crate::commit_contract_of!(
+    committers_of_postgres,
+    super::Postgres::new(),
+    many_commit_at_once_and_every_acknowledged_commit_is_there_once,
+);
+
 async fn open(kind: CatalogKind, properties: &[(&str, &str)]) -> Arc<dyn Catalog> {
     let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let config = CatalogConfig { name: "test".to_owned(), kind, properties };

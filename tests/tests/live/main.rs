@@ -14,6 +14,8 @@ mod answers;
 mod canonical;
 mod catalogs;
 mod commits;
+#[path = "../contract/integrity.rs"]
+mod integrity;
 mod locks;
 #[path = "../suite/read.rs"]
 #[expect(dead_code, reason = "shared with the other binary")]

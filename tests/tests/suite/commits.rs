@@ -31,6 +31,22 @@ crate::commit_contract! {
     of_sqlite_by_its_uri => super::SqliteUri::new(),
 }
 
+crate::commit_contract_of!(
+    committers_of_a_folder,
+    super::Folders::local(),
+    many_commit_at_once_and_every_acknowledged_commit_is_there_once,
+);
+crate::commit_contract_of!(
+    committers_of_a_folder_in_memory,
+    super::Folders::in_memory(),
+    many_commit_at_once_and_every_acknowledged_commit_is_there_once,
+);
+crate::commit_contract_of!(
+    committers_of_sqlite,
+    super::Catalogued::sqlite(),
+    many_commit_at_once_and_every_acknowledged_commit_is_there_once,
+);
+
 /// Tables without a catalog.
 pub struct Folders {
     storage: Storage,
