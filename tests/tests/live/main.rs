@@ -20,6 +20,7 @@ mod locks;
 #[path = "../suite/read.rs"]
 #[expect(dead_code, reason = "shared with the other binary")]
 mod read;
+mod read_back;
 mod service;
 mod stores;
 mod tables;
