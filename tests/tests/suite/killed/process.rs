@@ -331,6 +331,7 @@ async fn three_commits(kind: Kind, root: &str, steps: Arc<Steps>) {
         content: FileContent::Data,
         spec_id: SpecId::new(0),
         partition: PartitionTuple::default(),
+        first_row_id: None,
     };
     let change = snapshot(SnapshotChange::overwrite([c.clone()], vec![removed]));
     Told(2).commit(&committer, &[c], &[&old], change).await;
