@@ -125,7 +125,14 @@ impl Made {
             let manifest = i * self.n_manifests / n_touched;
             let file = file(manifest, &format!("{manifest}-{}", self.n_files_each / 2));
             let (offset, content) = (None, FileContent::Data);
-            FileRef { path: file.path, offset, content, spec_id: file.spec_id, partition: file.partition }
+            FileRef {
+                path: file.path,
+                offset,
+                content,
+                spec_id: file.spec_id,
+                partition: file.partition,
+                first_row_id: None,
+            }
         });
         let number = Some(DataSequenceNumber::new(newest));
         let added = AddedFile {
