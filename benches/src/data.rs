@@ -51,7 +51,7 @@ impl DataFolder {
     }
 
     /// A folder below it that is complete: made by `make` unless it is there.
-    fn folder(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    pub(crate) fn folder(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         fs::create_dir_all(&self.0)?;
         let folder = fs::canonicalize(&self.0)?.join(name);
         // Paths in metadata are absolute: a folder that was moved is as useless as half of one.

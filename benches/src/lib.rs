@@ -4,6 +4,7 @@
 //! [`measure`] takes CPU time and memory. The program `side_by_side` and the Criterion benches are made of these.
 
 pub mod data;
+pub mod devices;
 pub mod events;
 pub mod measure;
 pub mod peer;

@@ -12,20 +12,23 @@ use std::sync::Arc;
 
 use frazil_table::deletes::{FileWithDeletes, GroupDeletes, KeySetLimit, in_reading_order};
 use frazil_table::scan::Projection;
+use frazil_table::write::{RowSorter, WriteOptions};
 use frazil_table::{Table, TableError};
 use futures::future::try_join;
 use iceberg::spec::FormatVersion;
 use tokio::sync::mpsc;
 
-use self::input::{ReadInput, read_inputs};
-use self::output::write_rows;
+use self::checksum::Summing;
+use self::input::{Copying, InputReader, ReadInput};
+use self::output::{write_pieces, write_sorted};
+use self::verify::Expected;
 use crate::Result;
 use crate::options::{SortRows, Verify};
 use crate::plan::FileGroup;
 use crate::result::{GroupResult, RowMap};
 
-/// Batches between reading and writing: enough to keep both busy where their speeds vary.
-const BATCHES_BETWEEN: usize = 4;
+/// Batches or row groups between reading and writing: enough to keep both busy where their speeds vary.
+const PIECES_BETWEEN: usize = 4;
 
 /// How one file group is rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +52,13 @@ struct Memory {
     keys_bytes: u64,
     /// A row group that is being written.
     row_group_bytes: u64,
+    /// Row groups that are being copied, or rows that are being sorted.
+    shared_bytes: u64,
 }
 
 impl Memory {
     fn of(limit_bytes: u64) -> Self {
-        Self { keys_bytes: limit_bytes / 4, row_group_bytes: limit_bytes / 4 }
+        Self { keys_bytes: limit_bytes / 4, row_group_bytes: limit_bytes / 4, shared_bytes: limit_bytes / 4 }
     }
 }
 
@@ -68,12 +73,6 @@ impl Memory {
 /// [`TableError::MemoryLimit`] if the limit is too small; [`TableError::Internal`] if the outputs do not hold the rows
 /// that were read: do not commit, report it; else as for reading and writing.
 pub async fn rewrite_group(table: &Table, group: &FileGroup, settings: &RewriteSettings) -> Result<GroupResult> {
-    if settings.sort == SortRows::TableOrder && !table.metadata().default_sort_order().is_unsorted() {
-        return Err(TableError::Unsupported {
-            path: table.name().to_owned(),
-            detail: "rows cannot be sorted yet; write them in write order".to_owned(),
-        });
-    }
     let memory = Memory::of(settings.memory_limit_bytes);
     let files: Vec<FileWithDeletes> =
         group.inputs.iter().map(|input| (input.file.clone(), input.deletes.clone())).collect();
@@ -84,23 +83,47 @@ pub async fn rewrite_group(table: &Table, group: &FileGroup, settings: &RewriteS
         projection = projection.with_lineage();
     }
 
-    let (rows_in, rows_out) = mpsc::channel(BATCHES_BETWEEN);
-    let reading = read_inputs(table, &files, &deletes, &projection, rows_in);
-    let writing = write_rows(table, group, &projection, settings, memory, rows_out);
-    let (inputs, written) = try_join(reading, writing).await?;
+    let mut options = WriteOptions::of(table)?
+        .spec(group.spec_id)
+        .target_file_size_bytes(group.target_file_size_bytes)
+        .task(settings.part, settings.attempt);
+    if has_row_lineage(table) {
+        options = options.with_row_lineage();
+    }
+    let sorter = match settings.sort {
+        SortRows::WriteOrder => None,
+        SortRows::TableOrder => RowSorter::of_table(table, projection.arrow_schema())?,
+    };
+    let is_sorted = sorter.is_some();
+    let copying = Copying::new(&options, if is_sorted { 0 } else { memory.shared_bytes });
+    let options = options.row_group_bytes_max(memory.row_group_bytes);
+    let is_summed = settings.verify == Verify::Checksum;
+    let summing = is_summed.then(|| Summing::new(projection.arrow_schema())).transpose()?;
+
+    let (pieces, pieces_out) = mpsc::channel(PIECES_BETWEEN);
+    let reader = InputReader { table, deletes, projection: &projection, copying, pieces, summing };
+    let partition = &group.partition;
+    let writing = async {
+        match sorter {
+            None => write_pieces(table, &options, partition, pieces_out).await,
+            Some(sorter) => write_sorted(table, &options, partition, sorter, memory.shared_bytes, pieces_out).await,
+        }
+    };
+    let ((inputs, summed), written) = try_join(reader.read(&files), writing).await?;
 
     let n_rows_read: u64 = inputs.iter().map(|input| input.n_rows).sum();
     let n_rows_deleted: u64 = inputs.iter().map(|input| input.deleted.len()).sum();
-    verify::check(table, group, &projection, n_rows_read - n_rows_deleted, &written, settings.verify).await?;
+    let expected = Expected { n_rows: n_rows_read - n_rows_deleted, checksum: summed.map(|summed| summed.total()) };
+    verify::check(table, group, &projection, &written, expected, settings.verify).await?;
     let places = written.files.iter().map(|file| (file.path.clone(), file.record_count));
     let rows = RowMap::new(inputs.into_iter().map(ReadInput::into_parts), places);
     Ok(GroupResult {
         group_id: group.id,
         outputs: written.files,
-        rows: Some(rows),
+        rows: (!is_sorted).then_some(rows),
         n_rows_read,
         n_rows_deleted,
-        n_row_groups_copied: 0,
+        n_row_groups_copied: written.n_row_groups_copied,
     })
 }
 

@@ -9,6 +9,7 @@
 
 mod append;
 mod batch;
+mod copy;
 mod deletion_vector;
 mod equality;
 mod fan_out;
@@ -19,14 +20,17 @@ mod parquet;
 mod partition;
 mod position;
 mod rolling;
+mod sort;
 mod transform;
 mod upsert;
 
 pub use append::{AppendWriter, DataFileWriter};
+pub use copy::{CopiedRowGroup, CopySource};
 pub use deletion_vector::DeletionVectorWriter;
 pub use equality::EqualityDeleteWriter;
 pub use options::WriteOptions;
 pub use position::{DeleteTarget, PositionDeleteWriter};
+pub use sort::{RowSorter, SortedRows};
 pub(crate) use transform::minimal;
 pub use upsert::{UpsertWriter, WrittenChanges};
 

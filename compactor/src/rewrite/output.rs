@@ -1,17 +1,13 @@
 //! New files of a group.
 
-use arrow_array::RecordBatch;
-use frazil_table::Table;
-use frazil_table::file::WrittenFile;
-use frazil_table::scan::Projection;
-use frazil_table::write::{DataFileWriter, WriteOptions};
+use frazil_table::file::{PartitionTuple, WrittenFile};
+use frazil_table::write::{DataFileWriter, RowSorter, WriteOptions};
+use frazil_table::{Table, on_pool};
 use tokio::sync::mpsc::Receiver;
 
-use super::checksum::{Checksum, Summing};
-use super::{Memory, RewriteSettings, has_row_lineage};
+use super::input::Piece;
+use super::internal;
 use crate::Result;
-use crate::options::Verify;
-use crate::plan::FileGroup;
 
 /// What was written.
 #[derive(Debug)]
@@ -20,40 +16,89 @@ pub(super) struct Written {
     pub(super) files: Vec<WrittenFile>,
     /// Rows that were to be written.
     pub(super) n_rows: u64,
-    /// Of those rows, if it is asked for.
-    pub(super) checksum: Option<Checksum>,
+    /// Row groups that were copied.
+    pub(super) n_row_groups_copied: u64,
 }
 
-/// Writes all rows that come, in their order.
+/// Writes all that comes, in its order.
 ///
 /// # Errors
 /// As for [`DataFileWriter`].
-pub(super) async fn write_rows(
+pub(super) async fn write_pieces(
     table: &Table,
-    group: &FileGroup,
-    projection: &Projection,
-    settings: &RewriteSettings,
-    memory: Memory,
-    mut rows: Receiver<RecordBatch>,
+    options: &WriteOptions,
+    partition: &PartitionTuple,
+    mut pieces: Receiver<Piece>,
 ) -> Result<Written> {
-    let mut options = WriteOptions::of(table)?
-        .spec(group.spec_id)
-        .target_file_size_bytes(group.target_file_size_bytes)
-        .row_group_bytes_max(memory.row_group_bytes)
-        .task(settings.part, settings.attempt);
-    if has_row_lineage(table) {
-        options = options.with_row_lineage();
-    }
-    let mut writer = DataFileWriter::new(table, &options)?;
-    let mut n_rows = 0_u64;
-    let is_summed = settings.verify == Verify::Checksum;
-    let mut summing = is_summed.then(|| Summing::new(projection.arrow_schema())).transpose()?;
-    while let Some(batch) = rows.recv().await {
-        n_rows += batch.num_rows() as u64;
-        if let Some(summing) = &mut summing {
-            summing.add(&batch).await?;
+    let mut writer = DataFileWriter::new(table, options)?;
+    let (mut n_rows, mut n_row_groups_copied) = (0, 0);
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            Piece::Rows(batch) => {
+                n_rows += batch.num_rows() as u64;
+                writer.write_to(partition, &batch).await?;
+            }
+            Piece::RowGroup(row_group, _permit) => {
+                n_rows += row_group.n_rows();
+                n_row_groups_copied += 1;
+                writer.copy_to(partition, row_group).await?;
+            }
         }
-        writer.write_to(&group.partition, &batch).await?;
     }
-    Ok(Written { files: writer.finish_in_order().await?, n_rows, checksum: summing.map(|summing| summing.total()) })
+    Ok(Written { files: writer.finish_in_order().await?, n_rows, n_row_groups_copied })
+}
+
+/// Rows of a sorted batch.
+const BATCH_ROWS: usize = 8192;
+
+/// Writes all rows that come, those of each file sorted. As many rows as `memory_bytes` allow are sorted together; the
+/// files that they fill follow each other in the order, too.
+///
+/// # Errors
+/// As for [`DataFileWriter`] and [`RowSorter`].
+pub(super) async fn write_sorted(
+    table: &Table,
+    options: &WriteOptions,
+    partition: &PartitionTuple,
+    mut sorter: RowSorter,
+    memory_bytes: u64,
+    mut pieces: Receiver<Piece>,
+) -> Result<Written> {
+    let options = options.clone().sorted_by(sorter.order_id());
+    let mut written = Written { files: Vec::new(), n_rows: 0, n_row_groups_copied: 0 };
+    loop {
+        let piece = pieces.recv().await;
+        let is_end = piece.is_none();
+        match piece {
+            None => {}
+            Some(Piece::Rows(batch)) => {
+                written.n_rows += batch.num_rows() as u64;
+                sorter = on_pool(move || sorter.push(batch).map(|()| sorter)).await??;
+            }
+            Some(Piece::RowGroup(..)) => return Err(internal("a row group cannot be sorted as it is")),
+        }
+        if is_end || sorter.memory_bytes() >= memory_bytes {
+            let (returned, mut sorted) = on_pool(move || {
+                let sorted = sorter.take_sorted();
+                (sorter, sorted)
+            })
+            .await?;
+            sorter = returned;
+            let mut writer = DataFileWriter::new(table, &options)?;
+            loop {
+                let (rest, batch) = on_pool(move || {
+                    let batch = sorted.next(BATCH_ROWS);
+                    (sorted, batch)
+                })
+                .await?;
+                sorted = rest;
+                let Some(batch) = batch? else { break };
+                writer.write_to(partition, &batch).await?;
+            }
+            written.files.extend(writer.finish_in_order().await?);
+        }
+        if is_end {
+            return Ok(written);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use frazil_table::file::{EntryOrder, FileEntry, WrittenFile};
 use frazil_table::scan::{FileReader, Projection, RowSelect};
 use frazil_table::{SnapshotId, Table};
 
-use super::checksum::Summing;
+use super::checksum::{Checksum, Summing};
 use super::internal;
 use super::output::Written;
 use crate::Result;
@@ -16,8 +16,16 @@ use crate::plan::FileGroup;
 /// Rows read back at once.
 const BATCH_ROWS: usize = 8192;
 
-/// Compares what was written of `group` with the `n_rows_live` rows that its inputs have. `projection` is that with
-/// which they were read.
+/// What the live rows of the inputs come to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected {
+    pub(super) n_rows: u64,
+    /// If they were added up.
+    pub(super) checksum: Option<Checksum>,
+}
+
+/// Compares what was written of `group` with what was read of its inputs. `projection` is that with which they were
+/// read.
 ///
 /// # Errors
 /// [`TableError::Internal`] if rows are missing or others are there; else as for reading a file.
@@ -25,10 +33,11 @@ pub(super) async fn check(
     table: &Table,
     group: &FileGroup,
     projection: &Projection,
-    n_rows_live: u64,
     written: &Written,
+    expected: Expected,
     verify: Verify,
 ) -> Result<()> {
+    let n_rows_live = expected.n_rows;
     // What costs nothing is always looked at.
     let n_rows_written = written.files.iter().map(|file| file.record_count).sum();
     same(group, "written", n_rows_live, written.n_rows)?;
@@ -37,7 +46,7 @@ pub(super) async fn check(
         return Ok(());
     }
     let mut n_rows_stored = 0;
-    let mut summing = written.checksum.map(|_| Summing::new(projection.arrow_schema())).transpose()?;
+    let mut summing = expected.checksum.map(|_| Summing::new(projection.arrow_schema())).transpose()?;
     for file in &written.files {
         // Opening compares the footer with what was said of the file.
         let reader = FileReader::open(table, &entry_of(group, file)).await?;
@@ -50,8 +59,8 @@ pub(super) async fn check(
         }
     }
     same(group, "in the footers of the outputs", n_rows_live, n_rows_stored)?;
-    match (written.checksum, summing) {
-        (Some(expected), Some(summing)) if summing.total() != expected => {
+    match (expected.checksum, summing) {
+        (Some(checksum), Some(summing)) if summing.total() != checksum => {
             Err(internal(format!("the outputs of file group `{}` do not hold the rows read", group.id)))
         }
         _ => Ok(()),

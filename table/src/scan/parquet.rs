@@ -10,7 +10,8 @@ use parquet::DecodeResult;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::{
-    PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder, ParquetMetaDataReader, RowGroupMetaData,
+    PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataPushDecoder, ParquetMetaDataReader,
+    RowGroupMetaData,
 };
 use tokio::sync::OnceCell;
 
@@ -130,6 +131,72 @@ impl Inner {
     /// The metadata with the positions of pages, where the file has them.
     pub(super) async fn indexed(self: &Arc<Self>) -> Result<Arc<ParquetMetaData>> {
         self.indexed.get_or_try_init(|| self.read_offset_index()).await.cloned()
+    }
+
+    /// The footer read again with what decoding does without: both page indexes, and which encodings pages have.
+    /// `None` if the file's indexes cannot be used.
+    pub(super) async fn whole_metadata(self: &Arc<Self>) -> Result<Option<ParquetMetaData>> {
+        let mut ranges = Vec::new();
+        for chunk in self.metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
+            let offsets = chunk.offset_index_offset().zip(chunk.offset_index_length());
+            for (offset, length) in
+                offsets.into_iter().chain(chunk.column_index_offset().zip(chunk.column_index_length()))
+            {
+                let range = u64::try_from(offset).ok().zip(u64::try_from(length).ok());
+                match range.and_then(|(start, length)| Some(start..start.checked_add(length)?)) {
+                    Some(range) if range.end <= self.file.file_size_bytes => ranges.push(range),
+                    _ => return Ok(None),
+                }
+            }
+        }
+        let start = ranges.iter().map(|range| range.start).min().unwrap_or(0);
+        let whole = start..ranges.iter().map(|range| range.end).max().unwrap_or(0);
+        if whole.end - whole.start > PAGE_INDEX_BYTES_MAX {
+            return Ok(None);
+        }
+        let footer = read_footer(&self.table, &self.file).await?;
+        let indexes = match whole.is_empty() {
+            true => Bytes::new(),
+            false => {
+                let read = self.table.storage().read_ranges(&self.file.path, std::slice::from_ref(&whole)).await?;
+                read.into_iter().next().unwrap_or_default()
+            }
+        };
+        let this = self.clone();
+        on_pool(move || guarded(&this.file.path, || this.parse_whole(&footer, whole.start, indexes, &ranges))).await?
+    }
+
+    fn parse_whole(
+        &self,
+        footer: &[u8],
+        start: u64,
+        indexes: Bytes,
+        ranges: &[std::ops::Range<u64>],
+    ) -> Result<Option<ParquetMetaData>> {
+        for range in ranges.iter().filter(|range| !range.is_empty()) {
+            let slice = usize::try_from(range.start - start).ok().zip(usize::try_from(range.end - start).ok());
+            let slice = slice.and_then(|(start, end)| indexes.get(start..end));
+            if slice.is_none_or(|slice| thrift::outline(slice).is_err()) {
+                return Ok(None);
+            }
+        }
+        let length = u32::try_from(footer.len()).map_err(|error| self.corrupt(error))?;
+        let end = [footer, &length.to_le_bytes(), MAGIC].concat();
+        let mut options = ParquetMetaDataOptions::new();
+        options.set_encoding_stats_as_mask(false);
+        let file_size = self.file.file_size_bytes;
+        let parsed = ParquetMetaDataPushDecoder::try_new(file_size).and_then(|decoder| {
+            let decoder = decoder.with_metadata_options(Some(Arc::new(options)));
+            let mut decoder = decoder.with_page_index_policy(PageIndexPolicy::Optional);
+            decoder.push_range(file_size - end.len() as u64..file_size, end.into())?;
+            decoder.push_range(start..start + indexes.len() as u64, indexes)?;
+            decoder.try_decode()
+        });
+        Ok(match parsed {
+            Ok(DecodeResult::Data(metadata)) => Some(metadata),
+            // Rows can be read without the indexes.
+            Ok(_) | Err(_) => None,
+        })
     }
 
     async fn read_offset_index(self: &Arc<Self>) -> Result<Arc<ParquetMetaData>> {

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use ::parquet::file::metadata::ParquetMetaData;
+
 use super::avro::AvroFile;
 use super::orc::OrcFile;
 use super::parquet::{self, Inner};
@@ -97,6 +99,18 @@ impl FileReader {
             OpenFile::Parquet(file) => may_match::rows(file, filter, projection).await,
             OpenFile::Avro(_) => Ok(RowSelect::default()),
             OpenFile::Orc(file) => orc::rows_that_may_match(file, filter).await,
+        }
+    }
+
+    /// Everything that a Parquet file says of its column chunks and their pages. `None` if the file is another's, or
+    /// contradicts itself in what decoding does without.
+    ///
+    /// # Errors
+    /// As for [`FileReader::open`].
+    pub(crate) async fn whole_metadata(&self) -> Result<Option<ParquetMetaData>> {
+        match &self.file {
+            OpenFile::Parquet(file) => file.whole_metadata().await,
+            OpenFile::Avro(_) | OpenFile::Orc(_) => Ok(None),
         }
     }
 

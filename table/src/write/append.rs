@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use super::batch::{RowSchema, SharedSchema};
+use super::copy::CopiedRowGroup;
 use super::fan_out::FanOut;
 use super::options::WriteOptions;
 use super::partition::{Group, Splitter};
@@ -69,6 +70,15 @@ impl DataFileWriter {
         let rows = self.schema.conform(batch)?;
         self.files.write(partition, &rows).await?;
         Ok(())
+    }
+
+    /// Takes a row group over that was read for this writer's options, in place of writing its rows to `partition`.
+    ///
+    /// # Errors
+    /// As [`DataFileWriter::write`].
+    pub async fn copy_to(&mut self, partition: &PartitionTuple, row_group: CopiedRowGroup) -> Result<()> {
+        self.check_partition(partition)?;
+        self.files.copy(partition, row_group).await
     }
 
     fn check_partition(&self, partition: &PartitionTuple) -> Result<()> {

@@ -15,8 +15,8 @@ use crate::table::Table;
 use crate::{ForeignFields, Result, TableError};
 
 /// Reserved columns. Source: Iceberg spec, "Reserved Field IDs".
-const ROW_ID: (i32, &str) = (2_147_483_540, "_row_id");
-const LAST_UPDATED: (i32, &str) = (2_147_483_539, "_last_updated_sequence_number");
+pub(super) const ROW_ID: (i32, &str) = (2_147_483_540, "_row_id");
+pub(super) const LAST_UPDATED: (i32, &str) = (2_147_483_539, "_last_updated_sequence_number");
 
 /// Columns of files that one writer makes.
 #[derive(Debug)]

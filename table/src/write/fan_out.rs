@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use super::copy::CopiedRowGroup;
 use super::rolling::{Recipe, RollingWriter, Span};
 use crate::file::{PartitionTuple, WrittenFile};
 use crate::{Result, TableError};
@@ -44,13 +45,31 @@ impl FanOut {
             return Ok(Vec::new());
         }
         self.is_broken = true;
+        let spans = self.writer(partition).write(rows).await?;
+        self.tidy(partition).await?;
+        self.is_broken = false;
+        Ok(spans)
+    }
+
+    /// Takes a row group of another file over.
+    pub(super) async fn copy(&mut self, partition: &PartitionTuple, copied: CopiedRowGroup) -> Result<()> {
+        check_unbroken(self.is_broken)?;
+        self.is_broken = true;
+        self.writer(partition).copy(copied).await?;
+        self.tidy(partition).await?;
+        self.is_broken = false;
+        Ok(())
+    }
+
+    fn writer(&mut self, partition: &PartitionTuple) -> &mut RollingWriter {
         let recipe = &self.recipe;
-        let writer = self
-            .by_partition
-            .entry(partition.clone())
-            .or_insert_with(|| RollingWriter::new(recipe.clone(), partition.clone()));
-        let spans = writer.write(rows).await?;
-        if !writer.is_open() {
+        let new = || RollingWriter::new(recipe.clone(), partition.clone());
+        self.by_partition.entry(partition.clone()).or_insert_with(new)
+    }
+
+    /// Lets go of the writer that has just written if it has no open file, and of others as limits ask.
+    async fn tidy(&mut self, partition: &PartitionTuple) -> Result<()> {
+        if self.by_partition.get(partition).is_some_and(|writer| !writer.is_open()) {
             self.retire(partition).await?;
         }
         while self.is_beyond_limits() {
@@ -58,8 +77,7 @@ impl FanOut {
             let Some(largest) = largest.map(|(partition, _)| partition.clone()) else { break };
             self.retire(&largest).await?;
         }
-        self.is_broken = false;
-        Ok(spans)
+        Ok(())
     }
 
     fn is_beyond_limits(&self) -> bool {

@@ -12,8 +12,10 @@ use arrow_array::types::{Decimal128Type, Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_buffer::NullBuffer;
 use iceberg::spec::{NestedField, NestedFieldRef, PrimitiveType, Schema, Type};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::statistics::Statistics;
 
+use super::copy::CopiedRowGroup;
 use super::transform::{bytes_at, longs, minimal, prefix};
 use crate::file::ColumnMetrics;
 use crate::ids::FieldId;
@@ -114,6 +116,22 @@ impl MetricsConfig {
         Self { by_id: HashMap::new(), default: MetricsMode::Full }
     }
 
+    /// Bounds of some text or bytes are kept uncut: those of a Parquet file may be cut, and do not always say so.
+    pub(super) fn keeps_whole_text(&self, fields: &[NestedFieldRef]) -> bool {
+        fn any(field: &NestedField, config: &MetricsConfig) -> bool {
+            match field.field_type.as_ref() {
+                Type::Primitive(PrimitiveType::String | PrimitiveType::Binary | PrimitiveType::Fixed(_)) => {
+                    config.mode(FieldId::new(field.id)) == MetricsMode::Full
+                }
+                Type::Primitive(_) => false,
+                Type::Struct(fields) => fields.fields().iter().any(|child| any(child, config)),
+                // There are no bounds of what is repeated.
+                Type::List(_) | Type::Map(_) => false,
+            }
+        }
+        fields.iter().any(|field| any(field, self))
+    }
+
     fn mode(&self, id: FieldId) -> MetricsMode {
         self.by_id.get(&id).copied().unwrap_or(self.default)
     }
@@ -193,6 +211,33 @@ impl Collector {
     pub(super) fn add(&mut self, batch: &RecordBatch) {
         for (node, array) in self.columns.iter().zip(batch.columns()) {
             visit(node, array, None, &mut self.leaves);
+        }
+    }
+
+    /// Takes note of a row group of another file by its statistics. What they leave open is not said of the new file.
+    pub(super) fn add_row_group(&mut self, copied: &CopiedRowGroup) {
+        let chunks = copied.metadata.columns().iter().filter_map(|chunk| {
+            let info = chunk.column_descr().self_type().get_basic_info();
+            info.has_id().then(|| (FieldId::new(info.id()), chunk))
+        });
+        let chunks: HashMap<FieldId, &ColumnChunkMetaData> = chunks.collect();
+        for leaf in &mut self.leaves {
+            let statistics = chunks.get(&leaf.id).and_then(|chunk| Some((chunk.statistics()?, chunk.num_values())));
+            let is_all_null = statistics.is_some_and(|(statistics, n_values)| {
+                statistics.null_count_opt().is_some_and(|n_nulls| u64::try_from(n_values) == Ok(n_nulls))
+            });
+            if is_all_null {
+                continue;
+            }
+            // Parquet does not count NaN.
+            leaf.n_nan = match (leaf.n_nan, copied.file.metrics.nan_counts.get(&leaf.id)) {
+                (Some(n_nan), Some(n_more)) if *n_more == 0 || copied.is_whole_file => Some(n_nan + n_more),
+                _ => None,
+            };
+            let bounds = statistics.and_then(|(statistics, _)| leaf.bounds.widened(statistics));
+            if bounds.is_none() {
+                leaf.bounds = Bounds::Ignored;
+            }
         }
     }
 
@@ -446,6 +491,55 @@ impl Bounds {
         }
     }
 
+    /// Takes the bounds of a column chunk in; `None` if it has none that can be used.
+    fn widened(&mut self, statistics: &Statistics) -> Option<()> {
+        fn both<T: Copy>(range: &mut Range<T>, values: (T, T), order: impl Fn(&T, &T) -> Ordering) {
+            widen(range, values.0, &order);
+            widen(range, values.1, &order);
+        }
+        let is_exact = statistics.min_is_exact() && statistics.max_is_exact();
+        match (self, statistics) {
+            (Self::Ignored, _) => {}
+            (Self::Boolean(range), Statistics::Boolean(values)) => {
+                both(range, (*values.min_opt()?, *values.max_opt()?), bool::cmp);
+            }
+            (Self::Int(range), Statistics::Int32(values)) => {
+                both(range, (i64::from(*values.min_opt()?), i64::from(*values.max_opt()?)), i64::cmp);
+            }
+            (Self::Long(range), Statistics::Int64(values)) => {
+                both(range, (*values.min_opt()?, *values.max_opt()?), i64::cmp);
+            }
+            (Self::Float(range), Statistics::Float(values)) => {
+                let (min, max) = (*values.min_opt()?, *values.max_opt()?);
+                // Which zero it is, Parquet does not say.
+                let values = (if min == 0.0 { -0.0 } else { min }, if max == 0.0 { 0.0 } else { max });
+                (!min.is_nan() && !max.is_nan()).then(|| both(range, values, f32::total_cmp))?;
+            }
+            (Self::Double(range), Statistics::Double(values)) => {
+                let (min, max) = (*values.min_opt()?, *values.max_opt()?);
+                let values = (if min == 0.0 { -0.0 } else { min }, if max == 0.0 { 0.0 } else { max });
+                (!min.is_nan() && !max.is_nan()).then(|| both(range, values, f64::total_cmp))?;
+            }
+            (Self::Decimal(range), Statistics::Int32(values)) => {
+                both(range, (i128::from(*values.min_opt()?), i128::from(*values.max_opt()?)), i128::cmp);
+            }
+            (Self::Decimal(range), Statistics::Int64(values)) => {
+                both(range, (i128::from(*values.min_opt()?), i128::from(*values.max_opt()?)), i128::cmp);
+            }
+            (Self::Decimal(range), Statistics::FixedLenByteArray(_)) if is_exact => {
+                let values = (big_endian(statistics.min_bytes_opt()?)?, big_endian(statistics.max_bytes_opt()?)?);
+                both(range, values, i128::cmp);
+            }
+            (Self::Text(range), Statistics::ByteArray(_))
+            | (Self::Bytes(range), Statistics::ByteArray(_) | Statistics::FixedLenByteArray(_)) => {
+                widen_bytes(range, statistics.min_bytes_opt()?);
+                widen_bytes(range, statistics.max_bytes_opt()?);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
     /// Lower and upper bound in the spec's binary form.
     fn serialize(self, mode: MetricsMode) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
         fn both<T>(range: Range<T>, bytes: impl Fn(T) -> Option<Vec<u8>>) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
@@ -480,6 +574,14 @@ impl Bounds {
             },
         }
     }
+}
+
+/// A number of at most sixteen bytes in two's complement.
+fn big_endian(bytes: &[u8]) -> Option<i128> {
+    let is_negative = bytes.first()? & 0x80 != 0;
+    let mut value = [if is_negative { 0xff } else { 0 }; 16];
+    value.get_mut(16_usize.checked_sub(bytes.len())?..)?.copy_from_slice(bytes);
+    Some(i128::from_be_bytes(value))
 }
 
 /// Text of at most `length` code points that is not below `text`; `None` if there is none.

@@ -144,6 +144,11 @@ impl WriteOptions {
         self
     }
 
+    /// Size that row groups of data files are to have, in bytes.
+    pub fn row_group_bytes(&self) -> u64 {
+        self.data.row_group_bytes
+    }
+
     /// Memory that the keys of one transaction may take, in bytes.
     #[must_use]
     pub fn tracked_key_bytes_max(mut self, n_bytes: u64) -> Self {

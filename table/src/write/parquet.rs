@@ -3,32 +3,48 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{Field, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{LogicalType, Type as PhysicalType};
-use parquet::errors::ParquetError;
+use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, SchemaDescriptor, Type};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::batch::RowSchema;
+use super::copy::{CopiedChunk, CopiedRowGroup};
 use super::metrics::{Collector, MetricsConfig, uuid_ids};
 use super::options::FileSettings;
 use crate::file::ColumnMetrics;
 use crate::ids::FieldId;
 use crate::{Result, TableError};
 
-/// The size of a file is looked at after so many rows.
+/// Of a file that is nearly full, so many rows are written before its size is looked at.
 const ROWS_PER_CHECK: usize = 1024;
 
-/// Rows into bytes, with what the file's statistics will be.
+/// Rows into bytes, with what the file's statistics will be. Columns are encoded side by side.
 pub(super) struct Encoder {
-    writer: ArrowWriter<Vec<u8>>,
+    file: SerializedFileWriter<Vec<u8>>,
+    row_groups: ArrowRowGroupWriterFactory,
+    open: Option<OpenRowGroup>,
+    arrow: SchemaRef,
+    /// Leaves of each column.
+    n_leaves: Vec<usize>,
     collector: Collector,
     n_rows: u64,
     target_bytes: u64,
+    row_group_bytes: u64,
+}
+
+/// A row group whose columns are being encoded.
+struct OpenRowGroup {
+    leaves: Vec<ArrowColumnWriter>,
+    n_rows: usize,
 }
 
 /// What is to know of a finished file.
@@ -56,8 +72,6 @@ impl Encoder {
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_created_by(concat!("frazil version ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(settings.compression)
-            .set_max_row_group_row_count(None)
-            .set_max_row_group_bytes(Some(size(settings.row_group_bytes)))
             .set_data_page_size_limit(size(settings.page_bytes))
             .set_dictionary_page_size_limit(size(settings.dictionary_bytes))
             .set_data_page_row_count_limit(size(settings.page_rows))
@@ -73,37 +87,134 @@ impl Encoder {
                 .set_column_bloom_filter_fpp(path.clone(), rate)
                 .set_column_bloom_filter_ndv(path, ndv_within(settings.bloom_bytes_max, rate));
         }
-        let options = ArrowWriterOptions::new()
-            .with_properties(properties.build())
-            .with_skip_arrow_metadata(true)
-            .with_parquet_schema(descriptor);
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.arrow.clone(), options).map_err(failed)?;
-        let collector = Collector::new(&schema.fields, metrics);
-        Ok(Self { writer, collector, n_rows: 0, target_bytes: settings.target_bytes })
+        let mut n_leaves = vec![0; schema.arrow.fields().len()];
+        for leaf in 0..descriptor.num_columns() {
+            if let Some(n) = n_leaves.get_mut(descriptor.get_column_root_idx(leaf)) {
+                *n += 1;
+            }
+        }
+        let root = descriptor.root_schema_ptr();
+        let file = SerializedFileWriter::new(Vec::new(), root, Arc::new(properties.build())).map_err(failed)?;
+        Ok(Self {
+            row_groups: ArrowRowGroupWriterFactory::new(&file, schema.arrow.clone()),
+            file,
+            open: None,
+            arrow: schema.arrow.clone(),
+            n_leaves,
+            collector: Collector::new(&schema.fields, metrics),
+            n_rows: 0,
+            target_bytes: settings.target_bytes,
+            row_group_bytes: settings.row_group_bytes,
+        })
     }
 
     /// Takes rows from the front of `batch` until the file is full; returns how many. CPU work.
     pub(super) fn take(&mut self, batch: &RecordBatch) -> Result<usize> {
         let mut n_taken = 0;
         while n_taken < batch.num_rows() && !(self.is_full() && self.n_rows > 0) {
-            let rows = batch.slice(n_taken, ROWS_PER_CHECK.min(batch.num_rows() - n_taken));
-            self.writer.write(&rows).map_err(failed)?;
-            self.collector.add(&rows);
+            let n_left = batch.num_rows() - n_taken;
+            let n_fit = self.n_rows_that_fit();
+            if n_fit == 0 {
+                self.end_row_group()?;
+                continue;
+            }
+            let rows = batch.slice(n_taken, n_fit.min(n_left));
+            self.encode(&rows)?;
             n_taken += rows.num_rows();
             self.n_rows += u64::try_from(rows.num_rows()).unwrap_or(0);
         }
         Ok(n_taken)
     }
 
+    /// Rows that can be written before sizes have to be looked at: as far as the row group has shown how large they
+    /// are, they do not reach beyond its end, nor far beyond that of the file. Zero if the row group is full.
+    fn n_rows_that_fit(&self) -> usize {
+        let Some(open) = &self.open else { return ROWS_PER_CHECK };
+        let n_bytes = open.estimated_bytes();
+        let row_bytes = (n_bytes / u64::try_from(open.n_rows).unwrap_or(u64::MAX).max(1)).max(1);
+        let fit = |n_bytes_max: u64, n_bytes: u64| size(n_bytes_max.saturating_sub(n_bytes) / row_bytes);
+        fit(self.row_group_bytes, n_bytes).min(fit(self.target_bytes, self.n_bytes()).max(ROWS_PER_CHECK))
+    }
+
+    /// Adds rows to the open row group.
+    fn encode(&mut self, rows: &RecordBatch) -> Result<()> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let index = self.file.flushed_row_groups().len();
+                let leaves = self.row_groups.create_column_writers(index).map_err(failed)?;
+                OpenRowGroup { leaves, n_rows: 0 }
+            }
+        };
+        let open = self.open.insert(open);
+        open.n_rows += rows.num_rows();
+        let mut rest = open.leaves.as_mut_slice();
+        let mut columns = Vec::with_capacity(self.n_leaves.len());
+        for ((field, column), n_leaves) in self.arrow.fields().iter().zip(rows.columns()).zip(&self.n_leaves) {
+            let missing = || TableError::internal("a column has more leaves than the file");
+            let (leaves, others) = rest.split_at_mut_checked(*n_leaves).ok_or_else(missing)?;
+            rest = others;
+            columns.push((field, column, leaves));
+        }
+        let collector = &mut self.collector;
+        let encode = || columns.into_par_iter().try_for_each(|(field, column, leaves)| write(field, column, leaves));
+        let (encoded, ()) = rayon::join(encode, || collector.add(rows));
+        encoded.map_err(failed)?;
+        if self.open.as_ref().is_some_and(|open| open.estimated_bytes() >= self.row_group_bytes) {
+            self.end_row_group()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the open row group, if there is one. CPU work.
+    fn end_row_group(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let chunks: Vec<ArrowColumnChunk> =
+            open.leaves.into_par_iter().map(ArrowColumnWriter::close).collect::<ParquetResult<_>>().map_err(failed)?;
+        let mut row_group = self.file.next_row_group().map_err(failed)?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut row_group).map_err(failed)?;
+        }
+        row_group.close().map_err(failed)?;
+        Ok(())
+    }
+
+    /// Takes a row group of another file over. CPU work.
+    pub(super) fn copy(&mut self, copied: CopiedRowGroup) -> Result<()> {
+        self.end_row_group()?;
+        self.collector.add_row_group(&copied);
+        self.file.inner_mut().reserve(size(copied.n_bytes));
+        let mut row_group = self.file.next_row_group().map_err(failed)?;
+        for CopiedChunk { bytes, close } in copied.chunks {
+            row_group.append_column(&bytes, close).map_err(failed)?;
+        }
+        row_group.close().map_err(failed)?;
+        self.n_rows += copied.n_rows;
+        Ok(())
+    }
+
+    /// The file is nearer to its target size without `n_bytes` more than with them.
+    pub(super) fn is_better_without(&self, n_bytes: u64) -> bool {
+        let before = self.n_bytes();
+        let beyond = before.saturating_add(n_bytes).saturating_sub(self.target_bytes);
+        self.n_rows > 0 && beyond > self.target_bytes.saturating_sub(before)
+    }
+
     /// The file has reached its target size.
     pub(super) fn is_full(&self) -> bool {
-        let n_bytes = self.writer.bytes_written().saturating_add(self.writer.in_progress_size());
-        u64::try_from(n_bytes).is_ok_and(|n_bytes| n_bytes >= self.target_bytes)
+        self.n_bytes() >= self.target_bytes
+    }
+
+    /// Bytes of the file so far.
+    fn n_bytes(&self) -> u64 {
+        let written = u64::try_from(self.file.bytes_written()).unwrap_or(u64::MAX);
+        written.saturating_add(self.open.as_ref().map_or(0, OpenRowGroup::estimated_bytes))
     }
 
     /// Memory of the unfinished row group.
     pub(super) fn memory_bytes(&self) -> u64 {
-        u64::try_from(self.writer.memory_size()).unwrap_or(u64::MAX)
+        let leaves = self.open.iter().flat_map(|open| &open.leaves);
+        leaves.fold(0, |sum, leaf| sum.saturating_add(u64::try_from(leaf.memory_size()).unwrap_or(u64::MAX)))
     }
 
     pub(super) fn n_rows(&self) -> u64 {
@@ -112,13 +223,14 @@ impl Encoder {
 
     /// Bytes that are ready to be stored, in the order of the file.
     pub(super) fn ready(&mut self) -> Bytes {
-        std::mem::take(self.writer.inner_mut()).into()
+        std::mem::take(self.file.inner_mut()).into()
     }
 
     /// Writes the footer. CPU work.
     pub(super) fn finish(mut self) -> Result<Finished> {
-        let metadata = self.writer.finish().map_err(failed)?;
-        let file_size_bytes = u64::try_from(self.writer.bytes_written()).map_err(TableError::internal)?;
+        self.end_row_group()?;
+        let metadata = self.file.finish().map_err(failed)?;
+        let file_size_bytes = u64::try_from(self.file.bytes_written()).map_err(TableError::internal)?;
         let bytes = self.ready();
         let (metrics, column_sizes) = self.collector.finish(&metadata);
         // Where the first page of each row group lies, as the Java library tells it.
@@ -130,6 +242,21 @@ impl Encoder {
         let split_offsets = offsets.collect();
         Ok(Finished { bytes, file_size_bytes, n_rows: self.n_rows, metrics, column_sizes, split_offsets })
     }
+}
+
+impl OpenRowGroup {
+    fn estimated_bytes(&self) -> u64 {
+        let sizes = self.leaves.iter().map(|leaf| u64::try_from(leaf.get_estimated_total_bytes()).unwrap_or(u64::MAX));
+        sizes.fold(0, u64::saturating_add)
+    }
+}
+
+/// Encodes rows of one column.
+fn write(field: &Field, column: &ArrayRef, leaves: &mut [ArrowColumnWriter]) -> ParquetResult<()> {
+    for (leaf, writer) in compute_leaves(field, column)?.iter().zip(leaves) {
+        writer.write(leaf)?;
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for Encoder {
@@ -147,7 +274,7 @@ fn size(n_bytes: u64) -> usize {
 }
 
 /// The Parquet schema, in which uuids are marked as such.
-fn descriptor(schema: &RowSchema) -> Result<SchemaDescriptor> {
+pub(super) fn descriptor(schema: &RowSchema) -> Result<SchemaDescriptor> {
     let plain = ArrowSchemaConverter::new().schema_root("table").convert(&schema.arrow).map_err(failed)?;
     let uuids = uuid_ids(&schema.fields);
     if uuids.is_empty() {

@@ -153,7 +153,7 @@ pub(super) fn path_to(fields: &arrow_schema::Fields, id: &str) -> Option<Vec<usi
 }
 
 /// The array at `path`, null where a struct on the way is null.
-fn follow(columns: &[ArrayRef], path: &[usize]) -> Option<ArrayRef> {
+pub(super) fn follow(columns: &[ArrayRef], path: &[usize]) -> Option<ArrayRef> {
     let (first, rest) = path.split_first()?;
     let mut array = columns.get(*first)?.clone();
     for index in rest {

@@ -7,6 +7,7 @@ use iceberg::spec::PartitionSpecRef;
 
 use super::append::spec_of;
 use super::batch::SharedSchema;
+use super::copy::CopiedRowGroup;
 use super::location::{FileNames, partition_path};
 use super::metrics::MetricsConfig;
 use super::options::{FileSettings, WriteOptions};
@@ -129,6 +130,30 @@ impl RollingWriter {
             }
         }
         Ok(spans)
+    }
+
+    /// Takes a row group of another file over. After an error the writer is of no use.
+    pub(super) async fn copy(&mut self, copied: CopiedRowGroup) -> Result<()> {
+        if self.open.as_ref().is_some_and(|open| open.encoder.is_better_without(copied.n_bytes)) {
+            self.close().await?;
+        }
+        let OpenFile { path, mut encoder, mut upload } = match self.open.take() {
+            Some(open) => open,
+            None => Self::begin(self.recipe.clone(), self.partition.clone()).await?,
+        };
+        let (encoder, ready) = on_pool(move || {
+            encoder.copy(copied)?;
+            let ready = encoder.ready();
+            Ok::<_, crate::TableError>((encoder, ready))
+        })
+        .await??;
+        upload.put(ready).await?;
+        let is_full = encoder.is_full();
+        self.open = Some(OpenFile { path, encoder, upload });
+        if is_full {
+            self.close().await?;
+        }
+        Ok(())
     }
 
     async fn begin(recipe: Arc<Recipe>, partition: PartitionTuple) -> Result<OpenFile> {

@@ -17,6 +17,7 @@ mod cases;
 mod catalogs;
 mod commits;
 mod compaction_plan;
+mod compaction_rewrite;
 mod filters;
 mod fixtures;
 mod follow;
