@@ -177,9 +177,13 @@ fn checked_rewrite(
         // A deletion vector contains what was deleted by position before it.
         let is_kept = |delete: &Arc<FileEntry>| now.vector.is_some() && delete.content == FileContent::PositionDeletes;
         let lost = gone.vector.iter().chain(&gone.positions).chain(&gone.equality).find(|delete| !is_kept(delete));
-        let overlooked = now.equality.iter().find(|delete| {
-            delete.data_sequence_number.get() <= check.starting_sequence_number && !applied.contains(&key(delete))
-        });
+        // A newer delete reaches the output, but not by a column that has been dropped: the output does not have it.
+        let schema = table.metadata().current_schema();
+        let is_out_of_reach = |delete: &Arc<FileEntry>| {
+            delete.data_sequence_number.get() <= check.starting_sequence_number
+                || delete.equality_ids.iter().any(|id| schema.field_by_id(id.get()).is_none())
+        };
+        let overlooked = now.equality.iter().find(|delete| is_out_of_reach(delete) && !applied.contains(&key(delete)));
         if let Some(delete) = lost.or(overlooked) {
             reasons.push(format!(
                 "deletes of a rewritten file are not those that it was read with, path=`{}` delete_file=`{}`",

@@ -17,6 +17,7 @@ use crate::commit::{
     dangling_deletes,
 };
 use crate::file::{FileContent, FileEntry, WrittenFile};
+use crate::ids::FieldId;
 use crate::table::Table;
 
 fn equality(name: &str) -> WrittenFile {
@@ -174,6 +175,30 @@ async fn a_delete_that_was_in_the_snapshot_and_not_applied_is_a_conflict() {
     row_delta(&target, [equality("e2")]).await;
     let reason = conflict(commit(&target, unaware).await);
     assert!(reason.starts_with("deletes of a rewritten file are not those"), "{reason}");
+}
+
+/// A writer that knows an older schema deletes by a column that rewritten files do not have.
+#[tokio::test]
+async fn a_concurrent_delete_by_a_dropped_column_is_a_conflict() {
+    let target = new_table().await;
+    committed(commit(&target, SnapshotChange::append([data("a")])).await);
+    let change = rewrite_applying(&target, &["a"], &[], "a2", 1).await;
+    let by_dropped = WrittenFile { equality_ids: vec![FieldId::new(1), FieldId::new(99)], ..equality("e2") };
+    target.will([Fault::Raced(Box::new(SnapshotChange::row_delta([by_dropped], Vec::new(), Vec::new())))]);
+    let reason = conflict(commit(&target, change).await);
+    assert!(reason.starts_with("deletes of a rewritten file are not those"), "{reason}");
+    assert_eq!(names(&target).await, ["a", "e2"]);
+}
+
+/// A table that was upgraded gives its rows ids by its first commit; a rewrite that read them before would give others.
+#[tokio::test]
+async fn row_ids_given_meanwhile_are_a_conflict() {
+    let target = FakeTarget::new(FormatVersion::V3, &[]).await;
+    committed(commit(&target, SnapshotChange::append([data("a")])).await);
+    let mut change = rewrite_applying(&target, &["a"], &[], "a2", 1).await;
+    assert_eq!(change.removed[0].first_row_id.take(), Some(0));
+    let reason = conflict(commit(&target, change).await);
+    assert!(reason.starts_with("rows of a rewritten file were given ids meanwhile"), "{reason}");
 }
 
 /// Case 31.
