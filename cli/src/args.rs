@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how its values are written.
 
 mod choices;
+mod compact;
 mod lock;
 mod values;
 mod watermark;
@@ -17,6 +18,7 @@ pub(crate) use self::choices::{
     CheckArg, DuplicateArg, FilterUpdatesArg, FormatArg, KeyChangeArg, KindArg, LongsArg, MismatchArg, NonAppendArg,
     StyleArg,
 };
+pub(crate) use self::compact::CompactArgs;
 pub(crate) use self::lock::{LockBreakArgs, LockCommand, LockTableArgs};
 use self::values::{NameList, parse_at, parse_duration, parse_from, parse_names, parse_schema, parse_size, parse_to};
 pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs, WatermarkSetArgs, WatermarkSetCommand};
@@ -100,6 +102,16 @@ pub(crate) enum Command {
         after_help = "Examples:\n  frazil inspect warehouse/db/orders\n  frazil inspect warehouse/db/orders --json --partitions 10"
     )]
     Inspect(InspectArgs),
+    /// Rewrites small files and files with deletes, while writers and readers go on
+    #[command(after_help = concat!(
+        "Exit codes: 0 done, or nothing to do; 1 failed, or done only in part; 2 wrong usage; 75 the lock is busy\n\n",
+        "Examples:\n",
+        "  frazil compact warehouse/db/orders --dry-run\n",
+        "  frazil compact prod.db.orders --target-file-size-bytes 128MB --min-input-files 10\n",
+        "  frazil compact prod.db.orders --where \"day >= '2026-11-20'\" --partial-progress --json\n",
+        "  frazil compact prod.db.orders --option rewrite-job-order=files-desc --verify checksum"
+    ))]
+    Compact(Box<CompactArgs>),
     /// Event time up to which a table is complete
     #[command(after_help = concat!(
         "Exit codes: 0 reached, or shown; 75 not yet reached; 1 cannot tell; 2 wrong usage\n\n",

@@ -37,6 +37,18 @@ pub(crate) enum CliError {
         #[source]
         source: TableError,
     },
+    /// A compaction did not do everything that was planned. The report says what it did.
+    #[error("the compaction was done only in part: {reason}")]
+    InPart { reason: String },
+    /// What a compaction rewrote could not be committed, because others held the lock.
+    #[error("the compaction could not commit: {reason}")]
+    LockedOut { reason: String },
+    /// A compaction sent commits, and what became of them is not known.
+    #[error("it is not known whether commits of the compaction were made, commit_ids=`{}`", commit_ids.join("`, `"))]
+    OutcomesUnknown {
+        /// `frazil.commit-id` in the summaries of the snapshots.
+        commit_ids: Vec<String>,
+    },
     /// Whoever was asked did not agree.
     #[error("lock was left as it is, lock=`{name}`")]
     LockKept { name: String },
@@ -121,6 +133,7 @@ impl CliError {
             | Self::Lock(LockError::Busy { .. })
             | Self::Read(ReadError::Table(TableError::CommitLocked { .. }))
             | Self::Conflict { .. }
+            | Self::LockedOut { .. }
             | Self::LockChanged { .. } => 75,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -135,7 +148,9 @@ impl CliError {
             Self::Read(error) => error.code(),
             Self::Lock(error) => lock_code(error),
             Self::Conflict { .. } => "COMMIT_CONFLICT",
-            Self::OutcomeUnknown { .. } => "COMMIT_STATE_UNKNOWN",
+            Self::OutcomeUnknown { .. } | Self::OutcomesUnknown { .. } => "COMMIT_STATE_UNKNOWN",
+            Self::InPart { .. } => "DONE_IN_PART",
+            Self::LockedOut { .. } => "LOCK_BUSY",
             Self::LockChanged { .. } => "LOCK_CHANGED",
             Self::LockKept { .. } => "LOCK_KEPT",
             Self::LockFailed => "LOCK_FAILED",
@@ -156,7 +171,9 @@ impl CliError {
         match self {
             Self::Read(error) => error.advice(),
             Self::Internal(_) | Self::CheckFailed(_) => Advice::ReportBug,
-            Self::Lock(LockError::Lost { .. }) | Self::OutcomeUnknown { .. } => Advice::VerifyFirst,
+            Self::Lock(LockError::Lost { .. }) | Self::OutcomeUnknown { .. } | Self::OutcomesUnknown { .. } => {
+                Advice::VerifyFirst
+            }
             Self::Conflict { .. } => Advice::ReloadAndRetry,
             Self::Lock(LockError::Busy { .. } | LockError::Unavailable { .. }) => Advice::RetryLater,
             Self::Usage(_)
@@ -166,6 +183,8 @@ impl CliError {
             | Self::Output { .. }
             | Self::CatalogsFailed { .. } => Advice::FixRequest,
             Self::LockChanged { .. }
+            | Self::InPart { .. }
+            | Self::LockedOut { .. }
             | Self::NotYet
             | Self::Temporary { .. }
             | Self::ClosedPipe
@@ -216,13 +235,21 @@ impl CliError {
     fn remedy(&self) -> Option<String> {
         let remedy = match self {
             Self::Read(error) => return read_remedy(error),
-            Self::Lock(LockError::Busy { .. }) => "try again later; `frazil lock show` says who holds it and who waits",
+            Self::Lock(LockError::Busy { .. }) | Self::LockedOut { .. } => {
+                "try again later; `frazil lock show` says who holds it and who waits"
+            }
             Self::Lock(LockError::Unavailable { .. }) => {
                 "check `connect` of [lock] and that the service can be reached, then try again"
             }
             Self::Lock(LockError::Refused { .. }) => "check `user` and `password` of [lock], and what they allow",
             Self::Lock(LockError::Lost { .. }) => "look whether the commit was made before it is tried again",
             Self::Conflict { .. } => "try again",
+            Self::InPart { .. } => {
+                "the report says which groups and why; what was committed stays, and another run does the rest"
+            }
+            Self::OutcomesUnknown { .. } => {
+                "look later whether snapshots have these `frazil.commit-id`s, and delete no files before"
+            }
             Self::OutcomeUnknown { .. } => {
                 "look later whether a snapshot has this `frazil.commit-id` before it is tried again"
             }
@@ -260,6 +287,7 @@ impl CliError {
             }
             Self::Output { target, .. } => vec![("output", json!(target))],
             Self::OutcomeUnknown { commit_id, .. } => vec![("commit_id", json!(commit_id))],
+            Self::OutcomesUnknown { commit_ids } => vec![("commit_ids", json!(commit_ids))],
             Self::Temporary { path, .. } => vec![("path", json!(path.display().to_string()))],
             _ => Vec::new(),
         };

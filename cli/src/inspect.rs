@@ -11,7 +11,9 @@ mod text;
 use frazil_table::Table;
 use frazil_table::lineage::Lineage;
 
+pub(crate) use self::partition::partition_text;
 use self::report::Settings;
+pub(crate) use self::text::{Grid, heading, size_text};
 use crate::args::{GlobalArgs, InspectArgs};
 use crate::clock::now_ms;
 use crate::error::CliError;

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod clock;
+mod compact;
 mod demo;
 mod error;
 mod format;
@@ -142,6 +143,7 @@ async fn command(mut cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Read(args) => read::run(&args, &cli.global).await,
         Command::Inspect(args) => inspect::run(&args, &cli.global).await,
+        Command::Compact(args) => compact::run(&args, &cli.global).await,
         Command::Watermark(args) => watermark::run(&args, &cli.global).await,
         Command::Lock(command) => lock::run(&command, &cli.global).await,
         Command::Config(ConfigCommand::Check) => check::run(&cli.global).await,

@@ -27,6 +27,8 @@ pub struct CompactionReport {
     pub unknown: Vec<PendingCommit>,
     /// Commits that failed, each with the reason.
     pub failed_commits: Vec<String>,
+    /// One of them failed because others held the lock for too long: later it may succeed.
+    pub is_locked_out: bool,
     /// Time that the run took.
     pub elapsed: Duration,
 }

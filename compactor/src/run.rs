@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use frazil_table::Table;
 use frazil_table::commit::{
     Change, CommitOutcome, CommitRequest, Committed, Committer, Layout, RewriteCheck, SnapshotChange, dangling_deletes,
 };
+use frazil_table::{Table, TableError};
 use futures::stream::{self, StreamExt};
 use tracing::{info, warn};
 
@@ -25,6 +25,11 @@ pub trait Progress: Send + Sync {
     /// A plan was made.
     fn planned(&self, plan: &CompactionPlan) {
         let _ = plan;
+    }
+
+    /// A group was rewritten, and is yet to be committed.
+    fn rewritten(&self, group: &GroupReport) {
+        let _ = group;
     }
 
     /// A group ended.
@@ -115,7 +120,9 @@ impl Run<'_> {
             let is_last = next.is_none();
             match next {
                 Some((group, Ok(result), elapsed)) => {
-                    reports.push(GroupReport::new(&group, Some(&result), elapsed, GroupOutcome::Committed));
+                    let rewritten = GroupReport::new(&group, Some(&result), elapsed, GroupOutcome::Committed);
+                    self.progress.rewritten(&rewritten);
+                    reports.push(rewritten);
                     done.push((group, result));
                 }
                 Some((group, Err(error), elapsed)) => {
@@ -142,6 +149,7 @@ impl Run<'_> {
             Ok(outcome) => outcome,
             Err(error) => {
                 warn!(table = self.table.name(), %error, "rewritten files were not committed");
+                report.is_locked_out |= matches!(error, TableError::CommitLocked { .. });
                 let reason = chain(&error);
                 for group in groups {
                     self.end(report, GroupReport { outcome: GroupOutcome::Failed(reason.clone()), ..group });
@@ -223,7 +231,7 @@ fn since(start_ms: i64, now_ms: i64) -> Duration {
 }
 
 /// An error with its causes.
-fn chain(error: &frazil_table::TableError) -> String {
+fn chain(error: &TableError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

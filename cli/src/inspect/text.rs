@@ -53,7 +53,7 @@ pub(crate) fn render(report: &Report, n_snapshots_max: usize, look: Look) -> Str
     out
 }
 
-fn heading(text: &str, look: Look, out: &mut String) {
+pub(crate) fn heading(text: &str, look: Look, out: &mut String) {
     let text = printable(text);
     let _ = if look.is_coloured { writeln!(out, "\n{HEADING}{text}{HEADING:#}") } else { writeln!(out, "\n{text}") };
 }
@@ -272,7 +272,7 @@ fn severity_style(severity: Severity) -> Style {
 
 /// A size with three digits or so.
 #[expect(clippy::cast_precision_loss, reason = "shown with one digit after the point")]
-pub(super) fn size_text(bytes: u64) -> String {
+pub(crate) fn size_text(bytes: u64) -> String {
     let mut size = bytes as f64;
     for unit in ["B", "KB", "MB", "GB", "TB"] {
         if size < 1024.0 {
@@ -284,21 +284,21 @@ pub(super) fn size_text(bytes: u64) -> String {
 }
 
 /// Aligned columns.
-struct Grid<const N: usize> {
+pub(crate) struct Grid<const N: usize> {
     to_the_right: [bool; N],
     rows: Vec<[String; N]>,
 }
 
 impl<const N: usize> Grid<N> {
-    fn new(columns: &[(&str, bool); N]) -> Self {
+    pub(crate) fn new(columns: &[(&str, bool); N]) -> Self {
         Self { to_the_right: columns.map(|(_, right)| right), rows: vec![columns.map(|(name, _)| name.to_owned())] }
     }
 
-    fn row(&mut self, cells: [String; N]) {
+    pub(crate) fn row(&mut self, cells: [String; N]) {
         self.rows.push(cells.map(|cell| printable(&cell)));
     }
 
-    fn render(&self, out: &mut String) {
+    pub(crate) fn render(&self, out: &mut String) {
         let mut widths = [0; N];
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {

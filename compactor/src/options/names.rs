@@ -1,5 +1,6 @@
 //! Options by name: what a command line, a settings file or a procedure call gives.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -64,6 +65,24 @@ impl CompactionOptions {
     /// The names that [`set`](Self::set) knows.
     pub fn names() -> &'static [&'static str] {
         &NAMES
+    }
+
+    /// The defaults, with what the table's properties `frazil.compaction.NAME` say. Other properties with this prefix
+    /// are not about how a table is compacted, and are left alone.
+    ///
+    /// # Errors
+    /// [`TableError::InvalidRequest`] names the property whose value is not possible.
+    pub fn from_properties(properties: &HashMap<String, String>) -> Result<Self> {
+        const PREFIX: &str = "frazil.compaction.";
+        let mut options = Self::default();
+        let rest = NAMES.iter().filter(|name| !FIRST.contains(name));
+        for name in FIRST.iter().chain(rest) {
+            let Some(value) = properties.get(&format!("{PREFIX}{name}")) else { continue };
+            options.set(name, value).map_err(|error| {
+                TableError::invalid(format!("table property `{PREFIX}{name}` is wrong: {error}; change it"))
+            })?;
+        }
+        Ok(options)
     }
 
     /// Sets one option by its name. Sizes may have a unit: `256MB`.
