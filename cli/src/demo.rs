@@ -1,6 +1,7 @@
-//! `frazil demo`: the changes of a table that Flink upserted into, and of one that is being upserted into right now,
-//! each checked against the table itself.
+//! `frazil demo`: the changes of a table that Flink upserted into, and of one that is being upserted into and
+//! compacted right now, each checked against the table itself.
 
+mod compaction;
 mod live;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use frazil_table::storage::{PathMap, Storage};
 use serde_json::json;
 use tempfile::TempDir;
 
+use self::compaction::Compaction;
 use self::live::Live;
 use crate::args::{DemoArgs, GlobalArgs};
 use crate::error::CliError;
@@ -48,10 +50,20 @@ pub(crate) async fn run(args: &DemoArgs, global: &GlobalArgs) -> Result<(), CliE
     let (live_changes, live_snapshots) = (live.folded.n_changes, live.folded.n_snapshots);
     let live_rows = compare(&live.table, live.folded.rows).await?;
     say(global, &format!("\n{}", checked(live_changes, live_snapshots, live_rows)))?;
+    let (data_files, delete_files) = live.compactions.last().map(Compaction::left).unwrap_or_default();
+    let n_compactions = live.compactions.len();
+    say(
+        global,
+        &format!("{n_compactions} compactions meanwhile left {data_files} data files and {delete_files} delete files"),
+    )?;
     if global.json {
+        let compactions: Vec<_> = live.compactions.iter().map(Compaction::json).collect();
         let result = json!({
             "written_by_flink": { "changes": n_changes, "snapshots": n_snapshots, "rows": n_rows },
             "written_meanwhile": { "changes": live_changes, "snapshots": live_snapshots, "rows": live_rows },
+            "compactions": compactions,
+            "data_files": data_files,
+            "delete_files": delete_files,
             "equal": true,
         });
         Output::stdout().put(format!("{result}\n").as_bytes())?;

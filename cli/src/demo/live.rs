@@ -1,4 +1,4 @@
-//! A table that is written and read at the same time: orders that are placed, paid, shipped and taken away.
+//! A table that is written, compacted and read at the same time: orders that are placed, paid, shipped and taken away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,10 @@ use frazil_table::write::{UpsertWriter, WriteOptions};
 use frazil_table::{Clock, SnapshotId, SystemClock, Table};
 use iceberg::spec::{NestedField, PrimitiveType, Schema, Type};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::Folded;
+use super::compaction::{Compaction, compact_until};
 use crate::args::GlobalArgs;
 use crate::clock::now_ms;
 use crate::error::CliError;
@@ -39,12 +41,14 @@ pub(super) struct Live {
     /// The table in the end.
     pub(super) table: Table,
     pub(super) folded: Folded,
+    /// Compactions that the reader came across.
+    pub(super) compactions: Vec<Compaction>,
     /// Holds the table's files.
     _warehouse: TempDir,
 }
 
 impl Live {
-    /// Makes a table, upserts into it for some seconds, and reads its changes meanwhile.
+    /// Makes a table, upserts into it for some seconds, and compacts it and reads its changes meanwhile.
     pub(super) async fn run(seconds: u64, global: &GlobalArgs) -> Result<Self, CliError> {
         let temporary = |source| CliError::Temporary { path: std::env::temp_dir(), source };
         let warehouse = tempfile::Builder::new().prefix("frazil-demo-").tempdir().map_err(temporary)?;
@@ -55,13 +59,30 @@ impl Live {
 
         let clock = Arc::new(SystemClock);
         let holder = Holder::of_this_process("frazil", "demo", now_ms());
-        let target = source.clone().commit_target().await?;
         let lock = Arc::new(MemoryLock::new());
-        let committer = Committer::new(target, lock, holder, clock, CommitOptions::default());
+        let committer = async |holder: &Holder| -> Result<Committer, CliError> {
+            let target = source.clone().commit_target().await?;
+            Ok(Committer::new(target, lock.clone(), holder.clone(), clock.clone(), CommitOptions::default()))
+        };
+        let (writer, compactor) = (committer(&holder).await?, committer(&holder).await?);
         let end_ms = now_ms().saturating_add(i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX));
-        let writer = tokio::spawn(async move { write(&committer, end_ms).await });
-        let (table, folded) = read(&*source, writer, global).await?;
-        Ok(Self { table, folded, _warehouse: warehouse })
+        let (done, written) = oneshot::channel();
+        let writing = tokio::spawn(async move {
+            let outcome = write(&writer, end_ms).await;
+            // Dropped or sent: it means the same.
+            let _ = done.send(());
+            outcome
+        });
+        let (ended, last) = oneshot::channel();
+        let work = async {
+            let last = compact_until(&compactor, written, seconds).await?;
+            writing.await.map_err(|error| CliError::Internal(error.to_string()))??;
+            // Nobody listens once reading has failed.
+            let _ = ended.send(last);
+            Ok(())
+        };
+        let ((), (table, folded, compactions)) = tokio::try_join!(work, read(&*source, last, global))?;
+        Ok(Self { table, folded, compactions, _warehouse: warehouse })
     }
 }
 
@@ -78,8 +99,8 @@ fn orders() -> Result<NewTable, CliError> {
     Ok(NewTable::new(schema.map_err(|error| CliError::Internal(error.to_string()))?))
 }
 
-/// Commits until the time is over. Returns the last snapshot.
-async fn write(committer: &Committer, end_ms: i64) -> Result<SnapshotId, CliError> {
+/// Commits until the time is over.
+async fn write(committer: &Committer, end_ms: i64) -> Result<(), CliError> {
     let mut n_commits = 0;
     loop {
         let table = committer.target().load().await?.table;
@@ -91,14 +112,13 @@ async fn write(committer: &Committer, end_ms: i64) -> Result<SnapshotId, CliErro
         let files = changes.data.into_iter().chain(changes.deletes);
         let change = SnapshotChange::row_delta(files, Vec::new(), Vec::new()).with_watermark("demo", now_ms());
         let outcome = committer.commit(CommitRequest::new(Change::Snapshot(Box::new(change)))).await?;
-        let CommitOutcome::Committed(committed) = outcome else {
-            return Err(CliError::CheckFailed("the only writer of a table could not commit".to_owned()));
-        };
+        if !matches!(outcome, CommitOutcome::Committed(_)) {
+            return Err(CliError::CheckFailed("the only writer of a table's rows could not commit".to_owned()));
+        }
         n_commits += 1;
-        // Two commits at least, so that something has changed.
+        // Some commits at least, so that something has changed.
         if n_commits > COMMITS_OF_AN_ORDER && now_ms() >= end_ms {
-            let internal = || CliError::Internal("a commit of rows made no snapshot".to_owned());
-            return committed.snapshot_id.ok_or_else(internal);
+            return Ok(());
         }
         if now_ms() < end_ms {
             SystemClock.sleep(COMMIT_INTERVAL).await;
@@ -134,35 +154,41 @@ fn rows(ids: impl Iterator<Item = i64>, status: &str) -> Result<RecordBatch, Cli
     RecordBatch::try_from_iter(columns).map_err(|error| CliError::Internal(error.to_string()))
 }
 
-/// Follows the table until the writer's last snapshot has been delivered.
+/// Follows the table until the last snapshot, which `ended` tells, has been delivered.
 async fn read(
     source: &dyn TableSource,
-    mut writer: tokio::task::JoinHandle<Result<SnapshotId, CliError>>,
+    mut ended: oneshot::Receiver<SnapshotId>,
     global: &GlobalArgs,
-) -> Result<(Table, Folded), CliError> {
+) -> Result<(Table, Folded, Vec<Compaction>), CliError> {
     let mut table = source.load().await?;
     let mut stream = follow_changes(&table, ReadOptions::default()).await?;
     let mut screen = (!global.json)
         .then(|| TableText::new(Output::stdout(), &stream.header().schema, Content::Changes, Look::of_stdout(), false));
     if let Some(screen) = &mut screen {
-        screen.note("A table on this machine, which is written to while its changes are read:\n")?;
+        screen.note("A table on this machine, which is written to and compacted while its changes are read:\n")?;
     }
-    let mut folded = Folded::default();
+    let (mut folded, mut compactions) = (Folded::default(), Vec::new());
     let (mut delivered, mut last) = (None, None);
     loop {
         while let Some(event) = stream.next().await? {
             folded.take(&event, screen.as_mut())?;
             if let Event::SnapshotEnd { snapshot, .. } = &event {
                 delivered = Some(snapshot.snapshot_id);
+                if let Some(compaction) = Compaction::of(&table, snapshot.snapshot_id) {
+                    if let Some(screen) = &mut screen {
+                        screen.note(&compaction.line())?;
+                    }
+                    compactions.push(compaction);
+                }
             }
         }
         if last.is_some() && delivered == last {
-            return Ok((table, folded));
+            return Ok((table, folded, compactions));
         }
         if last.is_none() {
             tokio::select! {
-                ended = &mut writer => {
-                    last = Some(ended.map_err(|error| CliError::Internal(error.to_string()))??);
+                ended = &mut ended => {
+                    last = Some(ended.map_err(|_| CliError::Internal("the table's writers are gone".to_owned()))?);
                 }
                 () = SystemClock.sleep(POLL_INTERVAL) => {}
             }

@@ -68,8 +68,9 @@ impl LateRows {
         }))
     }
 
-    /// The next rows. `rows` are those of the file, with its deletes and filter.
-    pub(super) async fn next(&mut self, rows: &LiveRows) -> Result<Next> {
+    /// The next rows. `rows` are those of the file, with its deletes and filter. They are not changed: a shared reference
+    /// to them could not be held between threads.
+    pub(super) async fn next(&mut self, rows: &mut LiveRows) -> Result<Next> {
         loop {
             if let Some(current) = &mut self.current {
                 if let Some(batch) = current.next().await? {
