@@ -9,6 +9,8 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+#[path = "cli/compact.rs"]
+mod compact;
 #[path = "cli/config.rs"]
 mod config;
 #[path = "cli/follow.rs"]
@@ -396,7 +398,8 @@ fn the_demo_shows_changes_and_checks_them() {
     let checks: Vec<&str> = text.lines().filter(|line| line.starts_with("check: ")).collect();
     assert_eq!(checks.len(), 2, "{text}");
     assert_eq!(checks[0], "check: 136 changes of 9 snapshots fold to exactly the table's 62 rows");
-    assert_eq!(text.lines().last(), Some(checks[1]));
+    let last = text.lines().last().unwrap();
+    assert!(last.ends_with(" data files and 0 delete files"), "{last}");
     let (of_flink, live) = text.split_once(checks[0]).unwrap();
     assert_eq!(of_flink.lines().filter(|line| line.starts_with("snapshot ")).count(), 9);
     for text in [of_flink, live] {
@@ -406,6 +409,16 @@ fn the_demo_shows_changes_and_checks_them() {
     let result: Value = serde_json::from_str(stdout(&output)).unwrap();
     assert_eq!(result["equal"], true);
     assert!(result["written_meanwhile"]["snapshots"].as_u64().unwrap() > 1, "{result}");
+    let compactions = result["compactions"].as_array().unwrap();
+    let count = |compaction: &Value, name: &str| compaction[name].as_u64().unwrap();
+    assert!(!compactions.is_empty());
+    for compaction in compactions {
+        let files = |when: &str| {
+            count(compaction, &format!("data_files_{when}")) + count(compaction, &format!("delete_files_{when}"))
+        };
+        assert!(files("after") < files("before"), "{result}");
+    }
+    assert_eq!(result["delete_files"], 0);
 }
 
 #[test]
@@ -424,7 +437,7 @@ fn completions_are_written_for_every_shell(#[values("bash", "zsh", "fish", "powe
 
 #[rstest]
 fn help_ends_with_an_example(
-    #[values(&["--help"], &["read", "--help"], &["inspect", "--help"], &["watermark", "--help"], &["demo", "--help"], &["completions", "--help"])]
+    #[values(&["--help"], &["read", "--help"], &["inspect", "--help"], &["compact", "--help"], &["watermark", "--help"], &["demo", "--help"], &["completions", "--help"])]
     args: &[&str],
 ) {
     let output = run(args);
