@@ -14,7 +14,6 @@ use crate::inspect::size_text;
 
 /// What a compaction did.
 #[derive(Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the names of the result of Spark's procedure, which programs know")]
 pub(super) struct RunReport {
     dry_run: bool,
     table: String,
