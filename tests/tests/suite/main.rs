@@ -16,6 +16,7 @@ mod canonical;
 mod cases;
 mod catalogs;
 mod commits;
+mod compaction_cases;
 mod compaction_plan;
 mod compaction_rewrite;
 mod filters;
