@@ -6,6 +6,7 @@ use frazil_compactor::compact;
 use frazil_reader::RowsOptions;
 use frazil_table::commit::{FileRef, SnapshotChange};
 use frazil_table::manifest::{EntryStatus, ManifestContent};
+use frazil_table::write::{DeletionVectorWriter, WriteOptions};
 use frazil_testkit::table::{DataSpec, PositionSpec};
 use frazil_testkit::{IntoRow, TestTable, Transform};
 
@@ -153,8 +154,7 @@ async fn a_vector_goes_with_its_file_and_the_other_one_in_its_puffin_file_stays(
     lab.append(&["1 eu a", "2 eu b", "3 us c", "4 us d"]).await;
     let live = lab.live().await.data;
     let table = lab.table().await;
-    let options = frazil_table::write::WriteOptions::of(&table).unwrap();
-    let mut writer = frazil_table::write::DeletionVectorWriter::new(&table, &options).unwrap();
+    let mut writer = DeletionVectorWriter::new(&table, &WriteOptions::of(&table).unwrap()).unwrap();
     for file in &live {
         writer.delete(&(&**file).into(), [0]).unwrap();
     }

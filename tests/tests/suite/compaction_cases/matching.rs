@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use frazil_compactor::{GroupOutcome, LeftAlone};
-use frazil_table::commit::SnapshotChange;
+use frazil_table::commit::{FileRef, SnapshotChange};
 use frazil_table::file::FileContent;
 use frazil_testkit::{TestTable, Transform};
 use rand::rngs::StdRng;
@@ -164,7 +164,7 @@ async fn positions_are_those_of_the_file_across_row_groups(#[values(2, 3)] versi
     by_position.extend(some(&mut random, 300));
     let old = if version == 2 { Vec::new() } else { lab.live().await.deletes };
     let old = old.iter().filter(|delete| delete.is_deletion_vector());
-    let old = old.map(|delete| frazil_table::commit::FileRef::of(delete)).collect();
+    let old = old.map(|delete| FileRef::of(delete)).collect();
     let new = lab.positions(&file, &by_position).await;
     lab.commit(SnapshotChange::row_delta(new, Vec::new(), old)).await;
     let outcome = lab.finish(rewrite).await;

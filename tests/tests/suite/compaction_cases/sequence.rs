@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use frazil_compactor::OnConflict;
-use frazil_table::DataSequenceNumber;
-use frazil_table::FieldId;
 use frazil_table::commit::{Change, CommitOutcome, CommitRequest, FileRef, SnapshotChange, dangling_deletes};
 use frazil_table::file::{ColumnMetrics, WrittenFile};
+use frazil_table::{DataSequenceNumber, FieldId};
 use rstest::rstest;
 use serde_json::json;
 
@@ -109,7 +108,7 @@ async fn a_sequence_number_outside_of_what_is_safe_is_refused(#[case] number: i6
     let mut rewrite = lab.rewrite().await;
     rewrite.groups[0].0.data_sequence_number = DataSequenceNumber::new(number);
     let error = lab.try_commit(rewrite).await.unwrap_err();
-    assert_eq!(error.code(), "INVALID_REQUEST", "{error}");
+    assert_eq!(error.code(), "INVALID_ARGUMENT", "{error}");
     assert!(error.to_string().contains("from `3` (its inputs) to `3`"), "{error}");
     assert_eq!((lab.stored().await, lab.table().await.metadata_location().to_owned()), before);
 }
@@ -220,7 +219,7 @@ async fn deletes_at_a_replaced_file_dangle_and_nothing_fails(#[values(2, 3)] ver
     let delete = lab.commit_deletes(deletes).await;
     assert_eq!(lab.rows().await, ["1 eu a", "2 eu b"]);
     let dangling = dangling_deletes(&lab.table().await, "main").await.unwrap();
-    assert_eq!(dangling.iter().map(|file| file.path.clone()).collect::<Vec<_>>(), [delete.path.clone()]);
+    assert_eq!(dangling.iter().map(|file| &file.path).collect::<Vec<_>>(), [&delete.path]);
     let mut lab = lab;
     lab.options.remove_dangling_deletes = true;
     lab.compact().await;

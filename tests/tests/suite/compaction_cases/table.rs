@@ -418,8 +418,16 @@ impl Lab {
 
     /// Data and delete files that are there, by name.
     pub async fn stored(&self) -> BTreeSet<String> {
-        let files = self.storage.list(&format!("{}/data", self.place)).await.unwrap();
-        files.into_iter().map(|file| name(&file.path).to_owned()).collect()
+        let root = format!("{}/data", self.place);
+        let partitions = self.storage.list_folders(&root).await.unwrap();
+        let mut folders: Vec<String> = partitions.iter().map(|partition| format!("{root}/{partition}")).collect();
+        folders.push(root);
+        let mut names = BTreeSet::new();
+        for folder in folders {
+            let files = self.storage.list(&folder).await.unwrap();
+            names.extend(files.iter().map(|file| name(&file.path).to_owned()));
+        }
+        names
     }
 
     /// Manifests and lists that are there, by name.
