@@ -33,7 +33,7 @@
 //! | 30 | [`protocol`]`::a_lost_answer_*`, `::what_was_refused_leaves_no_file` |
 //! | 31 | [`protocol`]`::another_schema_or_spec_leaves_the_groups_out` |
 //! | 32 | [`protocol`]`::watermarks_are_the_parents_and_bookkeeping_is_not_copied` |
-//! | 33 | [`protocol`]`::a_compaction_gets_through_beside_a_writer_who_always_comes_first` |
+//! | 33 | [`protocol`]`::a_compaction_gets_through_beside_a_writer_who_always_comes_first`, `::tries_after_the_first_are_short` |
 //! | 34 | [`protocol`]`::only_the_branch_that_was_named_is_compacted` |
 //! | 35 | [`protocol`]`::partitions_that_are_committed_one_by_one_hide_nothing` |
 //! | 36 | `live`: `locks::faults::the_lock_of_a_process_that_was_killed_is_free_within_its_session` |

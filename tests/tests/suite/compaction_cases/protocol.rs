@@ -234,6 +234,32 @@ async fn tries_that_were_lost_write_no_manifest_again() {
     lab.nothing_missing_and_nothing_left().await;
 }
 
+/// Case 33: a writer commits every second, and the first try takes three, for the table has many manifests. If a try
+/// that was lost began from nothing, none would ever be in time.
+#[tokio::test]
+async fn tries_after_the_first_are_short() {
+    let properties = [("commit.manifest-merge.enabled", "false")];
+    let lab = Lab::with_properties(2, false, &properties).await;
+    for k in 0..60 {
+        lab.append(&[&format!("{k} eu a")]).await;
+    }
+    let rewrite = lab.rewrite().await;
+    for k in 100..104 {
+        lab.will([Fault::Raced(appended(&lab, &format!("{k} eu b")).await)]);
+    }
+    let before = lab.storage.counters().n_requests;
+    let outcome = lab.finish(rewrite).await;
+    let n_first = lab.storage.counters().n_requests - before;
+    assert_eq!(outcome.committed.unwrap().n_attempts, 5);
+    let tries = lab.requests_of_tries();
+    println!("n_requests={n_first} tries={tries:?}");
+    // Each of the 60 manifests is read and written once, however many tries there are.
+    assert_eq!(tries.len(), 4);
+    assert!(n_first > 60 && tries.iter().all(|n| *n <= 15), "n_requests={n_first} tries={tries:?}");
+    assert_eq!(lab.rows().await.len(), 64);
+    lab.nothing_missing_and_nothing_left().await;
+}
+
 /// Case 33: a commit that has used up its tries is planned again.
 #[tokio::test]
 async fn who_loses_all_tries_plans_again() {

@@ -59,6 +59,9 @@ struct Scripted {
     target: Arc<dyn CommitTarget>,
     other: Committer,
     faults: Mutex<VecDeque<Fault>>,
+    storage: Storage,
+    /// Requests to the store so far: when a swap began, and when it ended.
+    n_requests: Mutex<Vec<(u64, u64)>>,
 }
 
 #[async_trait]
@@ -78,7 +81,8 @@ impl CommitTarget for Scripted {
     async fn swap(&self, base: &CommitBase, updates: &[MetadataUpdate], requirements: &[Requirement]) -> SwapAnswer {
         let lost = || SwapAnswer::Unknown(TableError::catalog("t", "no answer"));
         let fault = self.faults.lock().unwrap().pop_front();
-        match fault {
+        let before = self.storage.counters().n_requests;
+        let answer = match fault {
             None => self.target.swap(base, updates, requirements).await,
             Some(Fault::Raced(change)) => {
                 made(&self.other, change).await;
@@ -99,7 +103,9 @@ impl CommitTarget for Scripted {
                 lost()
             }
             Some(Fault::Forbidden) => SwapAnswer::Failed(TableError::catalog("t", "forbidden")),
-        }
+        };
+        self.n_requests.lock().unwrap().push((before, self.storage.counters().n_requests));
+        answer
     }
 
     fn is_superseded(&self, pending: &PendingCommit, now: &CommitBase) -> bool {
@@ -195,8 +201,13 @@ impl Lab {
     async fn at(place: &str, storage: Storage) -> Self {
         let source = table_source(&TableLocator::Path(place.to_owned()), &storage);
         let target = source.commit_target().await.unwrap();
-        let scripted =
-            Arc::new(Scripted { target: target.clone(), other: committer(target), faults: Mutex::default() });
+        let scripted = Arc::new(Scripted {
+            target: target.clone(),
+            other: committer(target),
+            faults: Mutex::default(),
+            storage: storage.clone(),
+            n_requests: Mutex::default(),
+        });
         let options = CompactionOptions {
             target_file_size_bytes: Some(1 << 20),
             rewrite_all: true,
@@ -214,6 +225,12 @@ impl Lab {
 
     pub fn n_faults_left(&self) -> usize {
         self.scripted.faults.lock().unwrap().len()
+    }
+
+    /// Requests to the store between one swap and the next: what each try but the first has cost.
+    pub fn requests_of_tries(&self) -> Vec<u64> {
+        let swaps = self.scripted.n_requests.lock().unwrap();
+        swaps.windows(2).map(|pair| pair[1].0 - pair[0].1).collect()
     }
 
     pub async fn table(&self) -> Table {
