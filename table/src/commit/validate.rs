@@ -11,7 +11,8 @@ use super::change::{FileKey, FileRef, Layout, RewriteCheck, SnapshotChange, key_
 use super::rebase::Misfit;
 use crate::Result;
 use crate::deletes::{DeleteIndex, FileDeletes};
-use crate::file::{FileContent, FileEntry};
+use crate::file::{FileContent, FileEntry, PartitionTuple};
+use crate::ids::SpecId;
 use crate::manifest::{EntryStatus, ManifestContent, ManifestFile, read_manifests};
 use crate::storage::identity;
 use crate::table::Table;
@@ -21,7 +22,7 @@ use crate::table::Table;
 pub(super) struct Checked {
     /// What does not fit.
     pub(super) misfit: Option<Misfit>,
-    /// Deletes that apply to an input of a rewrite, whatever their bounds say.
+    /// Deletes that apply to an input of a rewrite, whatever their bounds say, and equality deletes of its partition.
     pub(super) in_scope: Vec<Arc<FileEntry>>,
 }
 
@@ -158,8 +159,15 @@ fn checked_rewrite(
         check.applied.iter().filter(|delete| !live.contains(&key(delete))).cloned().collect();
     let gone = DeleteIndex::new(table, &gone)?;
     let index = DeleteIndex::new(table, deletes)?;
+    // Those that are newer than every row of their partition, too: an upsert of new keys leaves such behind.
+    let partitions: HashSet<(SpecId, &PartitionTuple)> =
+        inputs.iter().map(|input| (input.spec_id, &input.partition)).collect();
+    let equality = deletes.iter().filter(|delete| delete.content == FileContent::EqualityDeletes);
+    let of_partitions = equality.filter(|delete| partitions.contains(&(delete.spec_id, &delete.partition)));
+    let mut in_scope: HashMap<FileKey, Arc<FileEntry>> =
+        of_partitions.map(|delete| (key(delete), delete.clone())).collect();
     let mut misfit = Misfit::default();
-    let (mut reasons, mut in_scope) = (Vec::new(), HashMap::new());
+    let mut reasons = Vec::new();
     for input in inputs {
         let Some(entry) = live_data.get(&input.key()) else {
             reasons.push(format!("a file that was rewritten is no longer live, path=`{}`", input.path));

@@ -81,6 +81,21 @@ async fn a_delete_stays_while_an_older_file_is_live(#[case] inputs: &[&str], #[c
     assert_eq!(names(&target).await, left);
 }
 
+/// An upsert of new keys: its delete is as old as the only rows of the partition, and no file needs it.
+#[tokio::test]
+async fn a_delete_that_never_had_anything_to_delete_is_retired() {
+    let target = new_table().await;
+    let us = |content, name| file(content, name, Some("us"), 1);
+    committed(commit(&target, SnapshotChange::append([data("a")])).await);
+    row_delta(&target, [us(FileContent::Data, "u"), us(FileContent::EqualityDeletes, "f2"), equality("e2")]).await;
+    let input = entry(&target, "u").await;
+    let mut change = rewrite_applying(&target, &["u"], &[], "u2", 2).await;
+    change.added =
+        vec![AddedFile::rewritten(us(FileContent::Data, "u2"), input.data_sequence_number, input.data_sequence_number)];
+    committed(commit(&target, change).await);
+    assert_eq!(names(&target).await, ["a", "e2", "u2"]);
+}
+
 /// The output has the number of its inputs, so that the delete still applies to it.
 #[tokio::test]
 async fn a_delete_stays_while_the_output_is_older() {
