@@ -1,6 +1,6 @@
 //! What is to be rewritten: file groups of one pinned snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +33,14 @@ impl CompactionPlan {
     /// There is nothing to rewrite.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
+    }
+
+    /// Leaves out groups that have none but these files, by their paths.
+    pub(crate) fn leave_out_groups_of(&mut self, files: &HashSet<Arc<str>>) {
+        let has_others = |group: &FileGroup| group.inputs.iter().any(|input| !files.contains(&input.file.path));
+        self.groups.retain(has_others);
+        let left: HashSet<u32> = self.groups.iter().map(|group| group.id).collect();
+        self.choices.retain(|choice| left.contains(&choice.group_id));
     }
 
     /// Data files that are left alone, by the reason.

@@ -95,7 +95,9 @@ pub async fn rewrite_group(table: &Table, group: &FileGroup, settings: &RewriteS
         SortRows::TableOrder => RowSorter::of_table(table, projection.arrow_schema())?,
     };
     let is_sorted = sorter.is_some();
-    let copying = Copying::new(&options, if is_sorted { 0 } else { memory.shared_bytes });
+    // A row group above the target would make a file above it, which the next plan would choose to be split again.
+    let copied_bytes_max = if is_sorted { 0 } else { memory.shared_bytes.min(group.target_file_size_bytes) };
+    let copying = Copying::new(&options, copied_bytes_max);
     let options = options.row_group_bytes_max(memory.row_group_bytes);
     let is_summed = settings.verify == Verify::Checksum;
     let summing = is_summed.then(|| Summing::new(projection.arrow_schema())).transpose()?;

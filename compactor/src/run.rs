@@ -1,5 +1,7 @@
 //! One compaction from beginning to end.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use frazil_table::commit::{
@@ -56,16 +58,19 @@ pub async fn compact(
     let started_ms = committer.clock().now_ms();
     let mut table = committer.target().load().await?.table;
     let mut report: Option<CompactionReport> = None;
+    // Files that this run has written: with `rewrite_all` they would be planned again.
+    let mut own: HashSet<Arc<str>> = HashSet::new();
     for round in 0..N_ROUNDS_MAX {
         if round > 0 {
             table = committer.target().load().await?.table.with_cache_of(&table);
         }
-        let plan = plan(&table, options).await?;
+        let mut plan = plan(&table, options).await?;
+        plan.leave_out_groups_of(&own);
         progress.planned(&plan);
         let report = report.get_or_insert_with(|| CompactionReport::new(&plan.base));
         report.forget_overtaken();
         let run = Run { committer, options, progress, table: &table, round };
-        if !run.rewrite_and_commit(plan, report).await {
+        if !run.rewrite_and_commit(plan, report, &mut own).await {
             break;
         }
     }
@@ -87,7 +92,12 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Does what was planned; `true` if something of it was overtaken, and planning again may help.
-    async fn rewrite_and_commit(&self, plan: CompactionPlan, report: &mut CompactionReport) -> bool {
+    async fn rewrite_and_commit(
+        &self,
+        plan: CompactionPlan,
+        report: &mut CompactionReport,
+        own: &mut HashSet<Arc<str>>,
+    ) -> bool {
         let n_groups = plan.groups.len();
         let n_at_once = self.options.max_concurrent_file_group_rewrites.max(1).min(n_groups.max(1));
         let groups_of_commit = match self.options.partial_progress {
@@ -135,7 +145,7 @@ impl Run<'_> {
             if !done.is_empty() && (is_last || done.len() >= groups_of_commit) {
                 let groups = std::mem::take(&mut done);
                 let commit = GroupsCommit { base: base.clone(), layout, groups, on_conflict: self.options.on_conflict };
-                is_overtaken |= self.commit(commit, std::mem::take(&mut reports), report).await;
+                is_overtaken |= self.commit(commit, std::mem::take(&mut reports), report, own).await;
             }
             if is_last {
                 return is_overtaken;
@@ -144,7 +154,14 @@ impl Run<'_> {
     }
 
     /// `true` if a group was overtaken. `groups` says what rewriting each was.
-    async fn commit(&self, commit: GroupsCommit, groups: Vec<GroupReport>, report: &mut CompactionReport) -> bool {
+    async fn commit(
+        &self,
+        commit: GroupsCommit,
+        groups: Vec<GroupReport>,
+        report: &mut CompactionReport,
+        own: &mut HashSet<Arc<str>>,
+    ) -> bool {
+        own.extend(commit.groups.iter().flat_map(|(_, result)| &result.outputs).map(|file| file.path.clone()));
         let outcome = match commit_groups(self.committer, self.table, commit).await {
             Ok(outcome) => outcome,
             Err(error) => {
