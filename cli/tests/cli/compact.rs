@@ -1,4 +1,4 @@
-//! `frazil compact`, on a copy of an upsert table that Flink wrote: 27 data files and 30 delete files in four partitions.
+//! `frazil compact`, on a copy of an upsert table that Flink wrote: 27 data files and 34 delete files in four partitions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
