@@ -55,7 +55,7 @@ enum Command {
     Keys,
     /// Ten million keys in a limit of 256 MB
     MemoryLimit,
-    /// Files of one row group of 32 MB
+    /// Files of one row group of 32 MiB
     RowGroups,
     /// One measurement, as JSON
     #[command(hide = true)]
@@ -86,8 +86,8 @@ fn main() -> Result<()> {
             Command::MemoryLimit => ("10 M keys, limit 256 MB", small(Deletes::SpreadKeys(10_000_000)), 256),
             Command::RowGroups => {
                 let devices =
-                    Devices { n_files: arguments.large_files, rows_per_file: 390_000, deletes: Deletes::None };
-                ("row groups of 32 MB", devices, 1024)
+                    Devices { n_files: arguments.large_files, rows_per_file: 410_000, deletes: Deletes::None };
+                ("row groups of 32 MiB", devices, 1024)
             }
         };
         compare(name, &devices, limit * MEGABYTE, &arguments)?;
