@@ -17,6 +17,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use iceberg::spec::SnapshotRef;
 
 pub use cache::ManifestCache;
+pub(crate) use cache::key as manifest_key;
 use entry::for_each_entry;
 pub(crate) use entry::parse_whole_entries;
 pub use entry::{EntryStatus, ManifestEntry, parse_manifest};

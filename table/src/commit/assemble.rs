@@ -19,7 +19,7 @@ use crate::file::{FileContent, PartitionTuple, WrittenFile};
 use crate::ids::{SnapshotId, SpecId};
 use crate::manifest::{
     EntryStatus, INLINE_MANIFESTS, ListedManifest, ManifestContent, ManifestEntry, ManifestFile, ManifestWriter,
-    NewEntry, Numbers, RowCounts, check_list, manifest_entries, manifest_list, parse_listed_manifests,
+    NewEntry, Numbers, RowCounts, check_list, manifest_entries, manifest_key, manifest_list, parse_listed_manifests,
     parse_whole_entries, partition_field_ids,
 };
 use crate::storage::Storage;
@@ -179,8 +179,8 @@ pub(super) async fn without(
             carried.parts.push(part);
             continue;
         }
-        let path = part.listed.file.path.clone();
-        let outcome = match reused.of_manifest.remove(&path) {
+        let key = manifest_key(&part.listed.file);
+        let outcome = match reused.of_manifest.remove(&key) {
             Some(outcome) => outcome,
             None => Arc::new(filtered(base, &part, &wanted, snapshot_id, files).await?),
         };
@@ -194,18 +194,18 @@ pub(super) async fn without(
             None => carried.parts.push(part),
             Some(rewritten) => carried.parts.extend(rewritten.iter().cloned()),
         }
-        reused.used.insert(path, outcome);
+        reused.used.insert(key, outcome);
     }
     carried.missing = wanted.into_values().cloned().collect();
     Ok(carried)
 }
 
-/// What taking files out of manifests has given, for further tries of the same commit.
+/// What taking files out of manifests has given, by [`manifest_key`], for further tries of the same commit.
 #[derive(Debug, Default)]
 pub(super) struct Filtered {
     removals: HashSet<FileKey>,
-    of_manifest: HashMap<Arc<str>, Arc<WithoutFiles>>,
-    used: HashMap<Arc<str>, Arc<WithoutFiles>>,
+    of_manifest: HashMap<String, Arc<WithoutFiles>>,
+    used: HashMap<String, Arc<WithoutFiles>>,
 }
 
 impl Filtered {
@@ -390,8 +390,8 @@ async fn write_parts(
     Ok(parts)
 }
 
-/// What merging manifests with these paths has given, for further tries of the same commit.
-pub(super) type Merged = HashMap<Vec<Arc<str>>, Vec<Part>>;
+/// What merging manifests has given, by [`manifest_key`], for further tries of the same commit.
+pub(super) type Merged = HashMap<Vec<String>, Vec<Part>>;
 
 /// Merges small manifests, newest first in `parts`, as the table's properties ask for.
 ///
@@ -425,8 +425,8 @@ pub(super) async fn merged(
                 result.extend(bin);
                 continue;
             }
-            let paths: Vec<Arc<str>> = bin.iter().map(|part| part.listed.file.path.clone()).collect();
-            let merged = match before.remove(&paths) {
+            let keys: Vec<String> = bin.iter().map(|part| manifest_key(&part.listed.file)).collect();
+            let merged = match before.remove(&keys) {
                 Some(merged) => merged,
                 None => {
                     let mut entries = Vec::new();
@@ -437,7 +437,7 @@ pub(super) async fn merged(
                 }
             };
             result.extend(merged.iter().cloned());
-            reused.insert(paths, merged);
+            reused.insert(keys, merged);
         }
     }
     Ok(result)

@@ -80,7 +80,8 @@ impl ManifestCache {
     }
 }
 
-fn key(manifest: &ManifestFile) -> String {
+/// Tells apart what a manifest's entries may inherit from different lists.
+pub(crate) fn key(manifest: &ManifestFile) -> String {
     match manifest.first_row_id {
         None => manifest.path.to_string(),
         Some(first) => format!("{}#{first}", manifest.path),

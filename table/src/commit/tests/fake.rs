@@ -107,6 +107,14 @@ impl FakeTarget {
         (location, document)
     }
 
+    /// The table becomes one of version 3, whose rows get ids by its next commit.
+    pub(super) async fn upgrade(&self) {
+        let (_, mut document) = self.document().await;
+        document.insert("format-version".to_owned(), 3.into());
+        document.insert("next-row-id".to_owned(), 0.into());
+        self.put(&document).await;
+    }
+
     async fn make(&self, updates: &[MetadataUpdate]) {
         let (location, document) = self.document().await;
         let document = apply(&document, &location, updates, 0).unwrap();

@@ -317,6 +317,38 @@ async fn who_gives_up_gets_a_conflict() {
     nothing_lost_and_nothing_left(&target).await;
 }
 
+/// The winner gave ids to the rows of a manifest that the lost try had written anew without them.
+#[rstest]
+#[case::filtered("false")]
+#[case::merged("true")]
+#[tokio::test]
+async fn a_second_try_keeps_row_ids_that_the_winner_gave(#[case] merges: &str) {
+    let properties = [("commit.manifest-merge.enabled", merges), ("commit.manifest.min-count-to-merge", "2")];
+    let target = FakeTarget::new(FormatVersion::V2, &properties).await;
+    committed(commit(&target, SnapshotChange::append([data("a"), data("b")])).await);
+    target.upgrade().await;
+    let a = entry(&target, "a").await;
+    target.will([Fault::Raced(Box::new(SnapshotChange::append([data("x")])))]);
+    let change = match merges {
+        "true" => SnapshotChange::append([data("y")]),
+        _ => SnapshotChange::overwrite([], vec![FileRef::of(&a)]),
+    };
+    let outcome = committed(commit(&target, change).await);
+    assert_eq!(outcome.n_attempts, 2);
+    let table = table(&target).await;
+    let winner = table.metadata().snapshots().find(|snapshot| snapshot.sequence_number() == 2).unwrap();
+    let of_winner = crate::manifest::live_files(&table, winner).await.unwrap().data;
+    let id = |files: &[Arc<FileEntry>], wanted: &str| {
+        let file = files.iter().find(|file| super::protocol::name(&file.path) == wanted);
+        file.unwrap().first_row_id
+    };
+    assert!(id(&of_winner, "b").is_some());
+    let now = live(&target).await.data;
+    for name in ["b", "x"] {
+        assert_eq!(id(&now, name), id(&of_winner, name), "{name}");
+    }
+}
+
 /// A try that was lost leaves manifests that the next one uses: what it writes does not grow with the rewrite.
 #[tokio::test]
 async fn a_second_try_writes_a_list_and_no_manifest() {
