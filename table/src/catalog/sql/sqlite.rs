@@ -15,6 +15,11 @@ const LOCKED: &str = "6";
 const NOT_A_DATABASE: &str = "26";
 const CORRUPT: &str = "11";
 
+/// SQLite's extended codes for a connection that may only read, where a writer died half-way: what it left must be
+/// undone (`SQLITE_READONLY_ROLLBACK`) or, with a write-ahead log, taken in (`SQLITE_READONLY_RECOVERY`), by whoever
+/// comes next and may write.
+const LEFT_HALF_WAY: [&str; 2] = ["776", "264"];
+
 /// Codes of statements that were not executed: an error in the statement, no right to write, another holds the
 /// database, interrupted, read-only, cannot be opened, too big, a constraint, no database. After others, such as an error
 /// while the disk is written, what is in the file is not known.
@@ -43,13 +48,28 @@ pub(super) struct Database {
 }
 
 impl Database {
+    /// A connection for reading. It may write only if a writer died half-way, which is put right then.
     pub(super) async fn open(address: &Address) -> Result<Self> {
         let uri = &address.uri;
         let file = database_file(uri)?;
-        let options = SqliteConnectOptions::new().filename(&file).read_only(true).create_if_missing(false);
-        let connection = options.disable_statement_logging().connect().await;
-        let connection = connection.map_err(|error| database_error(uri, error))?;
-        Ok(Self { connection, uri: uri.clone() })
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(false);
+        match connect(options.clone().read_only(true)).await {
+            Err(error) if is_left_half_way(&error) => match connect(options).await {
+                Ok(connection) => Ok(Self { connection, uri: uri.clone() }),
+                Err(error) => Err(TableError::Storage {
+                    path: uri.clone(),
+                    source: format!(
+                        "a writer died half-way, and only who may write to the database and its folder can put that \
+                         right; run the command once as its owner, or give that right ({error})"
+                    )
+                    .into(),
+                }),
+            },
+            connection => {
+                let connection = connection.map_err(|error| database_error(uri, error))?;
+                Ok(Self { connection, uri: uri.clone() })
+            }
+        }
     }
 
     /// A connection that may change the database. `may_create`: the file is made if it is not there.
@@ -119,6 +139,23 @@ impl Database {
         let entries = rows.and_then(|rows| rows.iter().map(entry).collect());
         entries.map_err(|error| database_error(&self.uri, error))
     }
+}
+
+/// Connects and has SQLite look at the file, which opening alone does not.
+async fn connect(options: SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
+    let mut connection = options.disable_statement_logging().connect().await?;
+    match sqlx::query("PRAGMA schema_version").execute(&mut connection).await {
+        Ok(_) => Ok(connection),
+        Err(error) => {
+            let _ = connection.close().await;
+            Err(error)
+        }
+    }
+}
+
+fn is_left_half_way(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| LEFT_HALF_WAY.contains(&code.as_ref()))
 }
 
 fn entry(row: &SqliteRow) -> sqlx::Result<Entry> {

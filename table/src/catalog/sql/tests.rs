@@ -91,6 +91,40 @@ async fn a_table_is_loaded_through_the_path_map() {
     );
 }
 
+/// A database as a writer leaves it that dies between its first change and the end of its transaction.
+async fn left_half_way(fixture: &Fixture) -> TempDir {
+    let mut writer = SqliteConnectOptions::new().filename(fixture.path()).connect().await.unwrap();
+    // With so little memory the writer begins to change the file itself before it commits.
+    for statement in
+        ["PRAGMA cache_size = 1", "BEGIN IMMEDIATE", "UPDATE iceberg_tables SET metadata_location = '/half.json'"]
+    {
+        sqlx::query(statement).execute(&mut writer).await.unwrap();
+    }
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["catalog.db", "catalog.db-journal"] {
+        std::fs::copy(fixture.folder.path().join(file), copy.path().join(file)).unwrap();
+    }
+    copy
+}
+
+#[tokio::test]
+async fn what_a_writer_left_half_way_is_undone_by_the_next_reader() {
+    let rows: Vec<String> = (0..200).map(|n| row("c", "a", &format!("t{n:0200}"), "'/m.json',NULL,'TABLE'")).collect();
+    let mut statements = vec![V1];
+    statements.extend(rows.iter().map(String::as_str));
+    let fixture = Fixture::new(&statements).await;
+    let copy = left_half_way(&fixture).await;
+    let uri = format!("{}/catalog.db", copy.path().to_str().unwrap());
+    let reader = SqliteConnectOptions::new().filename(&uri).read_only(true);
+    let refused = sqlx::query("SELECT * FROM iceberg_tables").fetch_all(&mut reader.connect().await.unwrap()).await;
+    assert!(refused.is_err(), "the copy needs no recovery");
+    for n in 0..200 {
+        let table = format!("t{n:0200}");
+        assert_eq!(metadata_location(&uri, None, "a", &table).await.unwrap(), "/m.json");
+    }
+    assert!(!copy.path().join("catalog.db-journal").exists());
+}
+
 #[tokio::test]
 async fn several_catalogs_ask_for_a_name() {
     let rest = "'/m.json',NULL,'TABLE'";
