@@ -1,13 +1,30 @@
 //! Deletes files that are proved to be in no snapshot. The only place that deletes anything of a table.
 
+use std::borrow::Cow;
+
 use tracing::{info, warn};
 
-use crate::storage::Storage;
+use crate::storage::{Storage, canonical};
 
 /// Deletes data and delete files that were written for a commit and are in none: those of a change that was left out of
 /// it, or of one that ended as a conflict or an error. Never those of a commit whose outcome is unknown.
 pub async fn delete_unused(storage: &Storage, table: &str, files: &[String]) {
     delete_uncommitted(storage, table, files).await;
+}
+
+/// Deletes metadata files that the log of the metadata has dropped, after the commit that dropped them was proved made.
+/// Only those beside `current`: a log names whatever its writer put there.
+pub(super) async fn delete_old_metadata(storage: &Storage, table: &str, current: &str, files: &[String]) {
+    for file in files.iter().filter(|file| file.ends_with(".metadata.json") && folder(file) == folder(current)) {
+        match storage.delete(file).await {
+            Ok(()) => info!(table, file, "metadata deleted that is remembered no more"),
+            Err(error) => warn!(table, file, %error, "old metadata was not deleted"),
+        }
+    }
+}
+
+fn folder(path: &str) -> Option<Cow<'_, str>> {
+    path.rsplit_once('/').map(|(folder, _)| canonical(folder))
 }
 
 /// Deletes the files of tries that were not committed. What cannot be deleted stays, and is told: it is nobody's, and

@@ -4,7 +4,7 @@
 //! they are. Decides only; no I/O happens here.
 //! Source: Iceberg spec, "Table Metadata Fields"; Iceberg's `TableMetadata.Builder` for what the spec leaves open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,9 @@ use crate::{MAIN_BRANCH, Result, TableError};
 /// Property with the number of earlier metadata files that are remembered.
 const PREVIOUS_VERSIONS_PROPERTY: &str = "write.metadata.previous-versions-max";
 const PREVIOUS_VERSIONS_DEFAULT: usize = 100;
+
+/// Property by which metadata files are deleted that are remembered no more.
+const DELETE_PROPERTY: &str = "write.metadata.delete-after-commit.enabled";
 
 /// Clocks of two writers may differ by this much. Source: Iceberg, `TableMetadata.ONE_MINUTE`.
 const CLOCK_SKEW_MS: i64 = 60_000;
@@ -52,6 +55,26 @@ pub(crate) fn apply(
     draft.log_metadata(location, updated_ms)?;
     draft.document.insert("last-updated-ms".to_owned(), last_updated_ms.into());
     Ok(draft.document)
+}
+
+/// Metadata files that `before` remembers and `after`, its successor, does not, if the table's properties have such
+/// files deleted.
+pub(crate) fn forgotten(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+    let property = after.get("properties").and_then(|all| all.get(DELETE_PROPERTY));
+    let is_wanted = property.is_some_and(|value| match value {
+        Value::String(text) => text.trim().eq_ignore_ascii_case("true"),
+        other => other.as_bool() == Some(true),
+    });
+    if !is_wanted {
+        return Vec::new();
+    }
+    let kept: BTreeSet<&str> = remembered(after).collect();
+    remembered(before).filter(|file| !kept.contains(file)).map(str::to_owned).collect()
+}
+
+fn remembered(document: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let log = document.get("metadata-log").and_then(Value::as_array).into_iter().flatten();
+    log.filter_map(|entry| entry.get("metadata-file").and_then(Value::as_str))
 }
 
 /// The first requirement that the document does not meet, in words; `None` if it meets all.

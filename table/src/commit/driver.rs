@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::assemble::MetadataFiles;
 use super::change::{Change, CommitRequest};
-use super::cleanup::delete_uncommitted;
+use super::cleanup::{delete_old_metadata, delete_uncommitted};
+use super::document::{apply, forgotten};
 use super::options::CommitOptions;
 use super::outcome::{CommitOutcome, Committed, PendingCommit};
 use super::properties::Retries;
@@ -211,7 +212,7 @@ impl<'a> Run<'a> {
         }
         let target = &self.committer.target;
         match target.swap(base, &prepared.updates, &prepared.requirements).await {
-            SwapAnswer::Swapped => Ok(Tried::Done(self.committed(prepared).await)),
+            SwapAnswer::Swapped => Ok(Tried::Done(self.committed(base, prepared).await)),
             SwapAnswer::Refused { reason } => Ok(Tried::Again(reason)),
             SwapAnswer::Failed(error) => Err(error),
             SwapAnswer::Unknown(cause) => self.settle(base, prepared, cause).await,
@@ -308,7 +309,7 @@ impl<'a> Run<'a> {
         loop {
             n_checks += 1;
             match verdict(&*committer.target, &pending).await {
-                Verdict::Committed => return Ok(Tried::Done(self.committed(prepared).await)),
+                Verdict::Committed => return Ok(Tried::Done(self.committed(base, prepared).await)),
                 Verdict::NotCommitted => return Ok(Tried::Again("another writer came first".to_owned())),
                 Verdict::Unknown(error) => {
                     let elapsed = since(started_ms, committer.clock.now_ms());
@@ -335,7 +336,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn committed(&mut self, prepared: Prepared) -> CommitOutcome {
+    async fn committed(&mut self, base: &CommitBase, prepared: Prepared) -> CommitOutcome {
         let is_snapshot = matches!(self.request.change, Change::Snapshot(_));
         let snapshot_id = is_snapshot.then_some(self.identity.snapshot_id);
         let table = self.committer.target.name();
@@ -347,9 +348,24 @@ impl<'a> Run<'a> {
             delete_uncommitted(files.storage(), table, &left).await;
         }
         self.publish(snapshot_id).await;
+        self.forget_old_metadata(base, &prepared.updates).await;
         let commit_id = self.identity.commit_id.clone();
         let (n_attempts, summary) = (self.n_attempts, prepared.summary);
         CommitOutcome::Committed(Committed { snapshot_id, commit_id, n_attempts, summary })
+    }
+
+    /// Deletes metadata files that the table does not remember any more, if its properties say so.
+    async fn forget_old_metadata(&self, base: &CommitBase, updates: &[MetadataUpdate]) {
+        let target = &self.committer.target;
+        if !target.may_delete_old_metadata() {
+            return;
+        }
+        let location = base.table.metadata_location();
+        // As the catalog has just made it, but for the time, which does not matter here.
+        if let Ok(after) = apply(&base.document, location, updates, self.started_ms) {
+            let files = forgotten(&base.document, &after);
+            delete_old_metadata(base.table.storage(), target.name(), location, &files).await;
+        }
     }
 
     /// A hint for readers, so that they need not wait for their next look.

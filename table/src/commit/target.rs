@@ -67,6 +67,13 @@ pub trait CommitTarget: fmt::Debug + Send + Sync {
     /// time of `now`: the metadata's location, or for REST the snapshot of the branch. While it still can, an answer
     /// that did not come may yet turn out as made.
     fn is_superseded(&self, pending: &PendingCommit, now: &CommitBase) -> bool;
+
+    /// Metadata files that the log has dropped may be deleted after a commit, where the table's properties ask for it.
+    /// Not where a catalog does that itself, and not where the next version's file must be absent for a commit to fail:
+    /// whoever commits on an old state would then succeed, and be seen by nobody.
+    fn may_delete_old_metadata(&self) -> bool {
+        false
+    }
 }
 
 /// [`CommitTarget::lock_name`] of a table of a catalog.

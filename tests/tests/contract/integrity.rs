@@ -28,12 +28,13 @@ impl Whole {
         let (metadata, storage) = (table.metadata(), table.storage());
         let mut listed = BTreeSet::new();
         for snapshot in metadata.snapshots() {
-            listed.insert(identity(snapshot.manifest_list()).to_owned());
             let manifests = manifest_list(&table, snapshot).await.unwrap();
-            listed.extend(manifests.iter().map(|manifest| identity(&manifest.path).to_owned()));
-        }
-        for path in &listed {
-            assert!(storage.exists(path).await.unwrap(), "{path} is missing");
+            let paths = manifests.iter().map(|manifest| &*manifest.path).chain([snapshot.manifest_list()]);
+            for path in paths {
+                if listed.insert(identity(path).to_owned()) {
+                    assert!(storage.exists(path).await.unwrap(), "{path} is missing");
+                }
+            }
         }
         let mut live = BTreeSet::new();
         if let Some(head) = metadata.current_snapshot() {

@@ -6,7 +6,9 @@ mod contract;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use frazil_table::catalog::{Catalog, CatalogConfig, CatalogKind, TableName, TableSource, open_catalog};
+use frazil_table::catalog::{
+    Catalog, CatalogConfig, CatalogKind, TableLocator, TableName, TableSource, create_table, open_catalog, table_source,
+};
 use frazil_table::commit::target::SwapAnswer;
 use frazil_table::commit::{NewTable, PendingCommit};
 use frazil_table::storage::Storage;
@@ -17,11 +19,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 use self::contract::{Subject, assert_refused, made, snapshot, target, unmoved};
 use crate::catalogs::{self, own_namespace};
-use crate::service::{host_and_port, service};
+use crate::service::{host_and_port, s3_storage, service};
 
 crate::commit_contract! {
     of_rest => super::Rest::new(),
     of_postgres => super::Postgres::new(),
+    of_folders_on_s3 => super::FoldersOnS3::new(),
 }
 
 crate::commit_contract_of!(
@@ -32,6 +35,11 @@ crate::commit_contract_of!(
 crate::commit_contract_of!(
     committers_of_postgres,
     super::Postgres::new(),
+    many_commit_at_once_and_every_acknowledged_commit_is_there_once,
+);
+crate::commit_contract_of!(
+    committers_of_folders_on_s3,
+    super::FoldersOnS3::new(),
     many_commit_at_once_and_every_acknowledged_commit_is_there_once,
 );
 
@@ -113,6 +121,37 @@ impl Subject for Postgres {
 
     fn storage(&self) -> Option<Storage> {
         Some(Storage::local())
+    }
+}
+
+/// Tables without a catalog in a store over the network, where a file is created only if there is none.
+struct FoldersOnS3 {
+    storage: Storage,
+    folder: String,
+}
+
+impl FoldersOnS3 {
+    async fn new() -> Self {
+        Self { storage: s3_storage(), folder: format!("s3://warehouse/commits/{}", own_namespace()) }
+    }
+
+    fn locator(&self, table: &str) -> TableLocator {
+        TableLocator::Path(format!("{}/{table}", self.folder))
+    }
+}
+
+#[async_trait::async_trait]
+impl Subject for FoldersOnS3 {
+    async fn create(&self, table: &str, new: NewTable) -> Result<(), TableError> {
+        create_table(&self.locator(table), &self.storage, new).await
+    }
+
+    async fn source(&self, table: &str) -> Arc<dyn TableSource> {
+        table_source(&self.locator(table), &self.storage)
+    }
+
+    fn storage(&self) -> Option<Storage> {
+        Some(self.storage.clone())
     }
 }
 
@@ -221,9 +260,9 @@ async fn java_goes_on_from_metadata_that_was_written_here() {
     let place = format!("{}/java", folder.path().display());
     for version in [1, 2, 3] {
         let path = format!("{place}{version}");
-        let locator = frazil_table::catalog::TableLocator::Path(path.clone());
-        frazil_table::catalog::create_table(&locator, &Storage::local(), contract::new_table(version)).await.unwrap();
-        let here = frazil_table::catalog::table_source(&locator, &Storage::local()).commit_target().await.unwrap();
+        let locator = TableLocator::Path(path.clone());
+        create_table(&locator, &Storage::local(), contract::new_table(version)).await.unwrap();
+        let here = table_source(&locator, &Storage::local()).commit_target().await.unwrap();
         for id in [1, 2] {
             let base = here.load().await.unwrap();
             let mut updates = snapshot(&base, id);

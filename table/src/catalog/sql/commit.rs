@@ -278,6 +278,10 @@ impl CommitTarget for SqlTarget {
     fn is_superseded(&self, pending: &PendingCommit, now: &CommitBase) -> bool {
         pending.base_metadata_location != now.table.metadata_location()
     }
+
+    fn may_delete_old_metadata(&self) -> bool {
+        true
+    }
 }
 
 impl Database {

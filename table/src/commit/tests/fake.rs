@@ -231,6 +231,10 @@ impl CommitTarget for Shared {
     fn is_superseded(&self, pending: &PendingCommit, now: &CommitBase) -> bool {
         pending.base_metadata_location != now.table.metadata_location()
     }
+
+    fn may_delete_old_metadata(&self) -> bool {
+        true
+    }
 }
 
 /// Waiting takes no time.

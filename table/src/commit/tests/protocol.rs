@@ -354,6 +354,37 @@ async fn a_log_that_does_not_reach_back_proves_nothing() {
     assert!(target.storage.exists(&pending.files[0]).await.unwrap(), "nothing is deleted");
 }
 
+/// The metadata files that are there after some commits and one whose answer is lost, by number.
+async fn metadata_files(properties: &[(&str, &str)], fault: Fault) -> Vec<u32> {
+    let target = FakeTarget::new(FormatVersion::V2, properties).await;
+    for n in 0..4 {
+        let _ = committed(commit(&target, SnapshotChange::append([data(&format!("a{n}"))])).await);
+    }
+    target.will([fault]);
+    let _ = commit(&target, SnapshotChange::append([data("b")])).await;
+    let mut found = Vec::new();
+    for n in 1..=10 {
+        if target.storage.exists(&format!("{LOCATION}/metadata/{n:05}-x.metadata.json")).await.unwrap() {
+            found.push(n);
+        }
+    }
+    found
+}
+
+/// The first file is that of the new table, the sixth that of the last commit.
+#[tokio::test]
+async fn metadata_that_is_remembered_no_more_is_deleted_where_the_table_says_so() {
+    let max = ("write.metadata.previous-versions-max", "2");
+    let delete = ("write.metadata.delete-after-commit.enabled", "true");
+    assert_eq!(metadata_files(&[max, delete], Fault::LostAfter).await, [4, 5, 6]);
+    assert_eq!(metadata_files(&[delete], Fault::LostAfter).await, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(metadata_files(&[max], Fault::LostAfter).await, [1, 2, 3, 4, 5, 6]);
+    let keep = ("write.metadata.delete-after-commit.enabled", "false");
+    assert_eq!(metadata_files(&[max, keep], Fault::LostAfter).await, [1, 2, 3, 4, 5, 6]);
+    // Nobody knows whether the last commit was made: what it would have dropped stays.
+    assert_eq!(metadata_files(&[max, delete], Fault::LostBefore).await, [3, 4, 5]);
+}
+
 /// It was made and rolled back since: found in the metadata in between, and so not repeated.
 #[tokio::test]
 async fn a_commit_that_was_rolled_back_was_made() {
