@@ -11,6 +11,8 @@ mod create;
 mod credentials;
 mod failure;
 mod gcs;
+#[cfg(feature = "hdfs")]
+mod hdfs;
 mod http;
 mod iceberg_io;
 mod limits;

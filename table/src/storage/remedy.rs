@@ -117,7 +117,7 @@ pub(super) fn no_credentials(origin: &Origin) -> String {
             "set adls.account-key, adls.sas-token, or adls.tenant-id, adls.client-id and \
                               adls.client-secret"
         }
-        RemoteKind::Hdfs => "set hdfs.user",
+        RemoteKind::Hdfs => "set HADOOP_USER_NAME, or get a Kerberos ticket with kinit",
     }
     .to_owned()
 }

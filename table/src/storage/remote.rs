@@ -133,15 +133,10 @@ impl Remote {
             RemoteKind::S3 => parts.s3().await?,
             RemoteKind::Gcs => parts.gcs()?,
             RemoteKind::Azure => parts.azure()?,
-            RemoteKind::Hdfs => return Err(no_hdfs(wanted.shown)),
+            RemoteKind::Hdfs => parts.hdfs()?,
         };
         Ok(Made { store: plan.renewing(store), origin })
     }
-}
-
-fn no_hdfs(path: &str) -> TableError {
-    let detail = "HDFS is not supported; read a copy with a path map";
-    TableError::unsupported(path, detail)
 }
 
 /// What a store is made of, whatever its kind.
@@ -212,6 +207,20 @@ impl Parts<'_> {
         }
         let store = builder.build().map_err(|error| self.failed(&error, &origin))?;
         Ok((Arc::new(store), origin))
+    }
+
+    #[cfg(feature = "hdfs")]
+    fn hdfs(self) -> Result<(Arc<dyn ObjectStore>, Origin)> {
+        let authority = self.wanted.authority;
+        let endpoint = (!authority.is_empty()).then(|| authority.to_owned());
+        Ok((super::hdfs::store(authority, &self.plan.properties)?, self.origin(endpoint, false)))
+    }
+
+    #[cfg(not(feature = "hdfs"))]
+    fn hdfs(self) -> Result<(Arc<dyn ObjectStore>, Origin)> {
+        let detail =
+            "this program was built without HDFS; build it with `--features hdfs`, or read a copy with a path map";
+        Err(TableError::unsupported(self.wanted.shown, detail))
     }
 
     fn retry(&self) -> RetryConfig {

@@ -54,6 +54,14 @@ const REFUSED: &[(RemoteKind, &str, When, &str, &str)] = &[
         "takes another account's identity",
         "set that account's gcs.oauth2.token",
     ),
+    (RemoteKind::Hdfs, "hdfs.user", When::Set, "sets the user", "set HADOOP_USER_NAME in the environment for that"),
+    (
+        RemoteKind::Hdfs,
+        "hdfs.kerberos_ticket",
+        When::Set,
+        "names a cache of Kerberos tickets",
+        "set KRB5CCNAME in the environment for that",
+    ),
 ];
 
 /// Looks for properties of `kind` that cannot be followed.
@@ -132,7 +140,6 @@ const KNOWN: &[&str] = &[
     "adls.token",
     "hdfs.host",
     "hdfs.port",
-    "hdfs.user",
 ];
 
 /// Logs which properties of `kind` have no effect.

@@ -24,7 +24,7 @@ use crate::service::{host_and_port, s3_storage, service};
 crate::commit_contract! {
     of_rest => super::Rest::new(),
     of_postgres => super::Postgres::new(),
-    of_folders_on_s3 => super::FoldersOnS3::new(),
+    of_folders_on_s3 => super::Folders::on_s3(),
 }
 
 crate::commit_contract_of!(
@@ -39,7 +39,18 @@ crate::commit_contract_of!(
 );
 crate::commit_contract_of!(
     committers_of_folders_on_s3,
-    super::FoldersOnS3::new(),
+    super::Folders::on_s3(),
+    many_commit_at_once_and_every_acknowledged_commit_is_there_once,
+);
+
+#[cfg(feature = "hdfs")]
+crate::commit_contract! {
+    of_folders_on_hdfs => super::Folders::on_hdfs(),
+}
+#[cfg(feature = "hdfs")]
+crate::commit_contract_of!(
+    committers_of_folders_on_hdfs,
+    super::Folders::on_hdfs(),
     many_commit_at_once_and_every_acknowledged_commit_is_there_once,
 );
 
@@ -125,14 +136,20 @@ impl Subject for Postgres {
 }
 
 /// Tables without a catalog in a store over the network, where a file is created only if there is none.
-struct FoldersOnS3 {
+struct Folders {
     storage: Storage,
     folder: String,
 }
 
-impl FoldersOnS3 {
-    async fn new() -> Self {
+impl Folders {
+    async fn on_s3() -> Self {
         Self { storage: s3_storage(), folder: format!("s3://warehouse/commits/{}", own_namespace()) }
+    }
+
+    #[cfg(feature = "hdfs")]
+    async fn on_hdfs() -> Self {
+        let folder = format!("{}/commits/{}", service("FRAZIL_TEST_HDFS_URI"), own_namespace());
+        Self { storage: Storage::local(), folder }
     }
 
     fn locator(&self, table: &str) -> TableLocator {
@@ -141,7 +158,7 @@ impl FoldersOnS3 {
 }
 
 #[async_trait::async_trait]
-impl Subject for FoldersOnS3 {
+impl Subject for Folders {
     async fn create(&self, table: &str, new: NewTable) -> Result<(), TableError> {
         create_table(&self.locator(table), &self.storage, new).await
     }

@@ -18,6 +18,26 @@ crate::store_contract! {
     s3 => super::s3(),
 }
 
+// HDFS refuses names with a colon.
+#[cfg(feature = "hdfs")]
+crate::store_contract_of!(
+    hdfs,
+    super::hdfs(),
+    what_was_written_is_read_back,
+    deep_folders_and_long_names_are_reached,
+    ranges_come_in_the_order_asked_for,
+    large_and_distant_ranges_are_complete,
+    the_end_of_a_file_comes_with_its_size,
+    an_empty_file_is_a_file,
+    a_missing_file_is_named_and_a_folder_is_none,
+    a_range_beyond_the_end_means_that_the_metadata_lies,
+    listings_of_many_files_are_complete_and_sorted,
+    many_reads_at_once_do_not_mix,
+    what_is_read_ahead_is_what_is_read,
+    other_spellings_lead_to_the_same_file,
+    the_iceberg_crate_reads_and_writes_the_same_files,
+);
+
 /// The bucket that the services are started with.
 const BUCKET: &str = "warehouse";
 
@@ -36,6 +56,12 @@ async fn s3() -> Subject {
         aliases: vec![format!("s3a://{folder}"), format!("s3n://{folder}")],
         _keep: Box::new(()),
     }
+}
+
+#[cfg(feature = "hdfs")]
+async fn hdfs() -> Subject {
+    let root = format!("{}/{}", crate::service::service("FRAZIL_TEST_HDFS_URI"), folder());
+    Subject { storage: Storage::local(), root, aliases: Vec::new(), _keep: Box::new(()) }
 }
 
 async fn rows(path: &str, storage: &Storage) -> Vec<RecordBatch> {
@@ -69,17 +95,28 @@ async fn upload(storage: &Storage, folder: &std::path::Path, root: &str) -> usiz
 
 #[tokio::test]
 async fn a_table_copied_into_a_bucket_has_the_same_rows() {
+    copies_have_the_same_rows(&storage(), &format!("s3://{}", folder())).await;
+}
+
+#[cfg(feature = "hdfs")]
+#[tokio::test]
+async fn a_table_copied_into_hdfs_has_the_same_rows() {
+    let Subject { storage, root, .. } = hdfs().await;
+    copies_have_the_same_rows(&storage, &root).await;
+}
+
+async fn copies_have_the_same_rows(storage: &Storage, root: &str) {
     for name in ["mor_pos", "eq_upsert", "mor_pos_part"] {
         let fixture = frazil_fixtures::table(name);
         let (old, new) = frazil_fixtures::FixtureTable::path_map();
         let local = Storage::local().with_path_map(PathMap::parse(&[format!("{old}={}", new.display())]).unwrap());
         let here = rows(fixture.folder.to_str().unwrap(), &local).await;
 
-        let root = format!("s3://{}", folder());
+        let root = format!("{root}/{name}");
         let relative = fixture.folder.strip_prefix(new).unwrap().to_str().unwrap().to_owned();
         let copy = format!("{root}/{relative}");
-        assert!(upload(&storage(), &fixture.folder, &copy).await > 3);
-        let remote = storage().with_path_map(PathMap::parse(&[format!("{old}={root}")]).unwrap());
+        assert!(upload(storage, &fixture.folder, &copy).await > 3);
+        let remote = storage.with_path_map(PathMap::parse(&[format!("{old}={root}")]).unwrap());
         let there = rows(&copy, &remote).await;
         assert!(here == there && !here.is_empty(), "{name}");
     }
