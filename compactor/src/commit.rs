@@ -14,7 +14,7 @@ use frazil_table::commit::{
 };
 use frazil_table::deletes::{FileDeletes, position_deletes};
 use frazil_table::file::{FileEntry, WrittenFile};
-use frazil_table::write::{DeleteTarget, DeletionVectorWriter, PositionDeleteWriter, WriteOptions};
+use frazil_table::write::{DeleteTarget, DeletionVectorWriter, PositionDeleteWriter, WriteOptions, WrittenPaths};
 use frazil_table::{DataSequenceNumber, Table, TableError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -215,7 +215,18 @@ impl Mending {
                 targets.push((DeleteTarget::from(output), positions.clone()));
             }
         }
-        self.deletes = if targets.is_empty() { Vec::new() } else { written_deletes(table, targets).await? };
+        self.deletes = Vec::new();
+        if !targets.is_empty() {
+            let paths = WrittenPaths::default();
+            match written_deletes(table, targets, &paths).await {
+                Ok(deletes) => self.deletes = deletes,
+                Err(error) => {
+                    // Some may have been written before it failed.
+                    self.superseded.extend(paths.all());
+                    return Err(error);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -280,8 +291,12 @@ fn read_deletes<'a>(
 }
 
 /// Deletion vectors, or position deletes before format version 3.
-async fn written_deletes(table: &Table, targets: Vec<(DeleteTarget, RoaringTreemap)>) -> Result<Vec<WrittenFile>> {
-    let options = WriteOptions::of(table)?;
+async fn written_deletes(
+    table: &Table,
+    targets: Vec<(DeleteTarget, RoaringTreemap)>,
+    paths: &WrittenPaths,
+) -> Result<Vec<WrittenFile>> {
+    let options = WriteOptions::of(table)?.remember_paths(paths);
     match table.metadata().format_version() {
         FormatVersion::V1 => Err(TableError::Internal { detail: "a table of version 1 has deletes".to_owned() }),
         FormatVersion::V2 => {

@@ -10,11 +10,12 @@ mod verify;
 
 use std::sync::Arc;
 
+use frazil_table::commit::delete_unused;
 use frazil_table::deletes::{FileWithDeletes, GroupDeletes, KeySetLimit, in_reading_order};
 use frazil_table::scan::Projection;
-use frazil_table::write::{RowSorter, WriteOptions};
+use frazil_table::write::{RowSorter, WriteOptions, WrittenPaths};
 use frazil_table::{Table, TableError};
-use futures::future::try_join;
+use futures::future::join;
 use iceberg::spec::FormatVersion;
 use tokio::sync::mpsc;
 
@@ -65,14 +66,28 @@ impl Memory {
 /// Writes the live rows of a group's inputs, all deletes applied, to new files in the table's current schema.
 ///
 /// The inputs' rows keep their order, or are sorted within each output. In a table of format version 3 they keep their
-/// `_row_id` and `_last_updated_sequence_number`. Nothing is committed. After an error, or if the call is dropped,
-/// files that were finished before are orphans: no commit can know of them.
+/// `_row_id` and `_last_updated_sequence_number`. Nothing is committed. After an error, the files that were finished
+/// before are deleted: no commit can know of them. If the call is dropped, they are orphans.
 ///
 /// # Errors
 /// [`TableError::Corrupt`] if a file is damaged or not the one that its manifest describes;
 /// [`TableError::MemoryLimit`] if the limit is too small; [`TableError::Internal`] if the outputs do not hold the rows
 /// that were read: do not commit, report it; else as for reading and writing.
 pub async fn rewrite_group(table: &Table, group: &FileGroup, settings: &RewriteSettings) -> Result<GroupResult> {
+    let paths = WrittenPaths::default();
+    let result = rewrite(table, group, settings, &paths).await;
+    if result.is_err() {
+        delete_unused(table.storage(), table.name(), &paths.all()).await;
+    }
+    result
+}
+
+async fn rewrite(
+    table: &Table,
+    group: &FileGroup,
+    settings: &RewriteSettings,
+    paths: &WrittenPaths,
+) -> Result<GroupResult> {
     let memory = Memory::of(settings.memory_limit_bytes);
     let files: Vec<FileWithDeletes> =
         group.inputs.iter().map(|input| (input.file.clone(), input.deletes.clone())).collect();
@@ -86,7 +101,8 @@ pub async fn rewrite_group(table: &Table, group: &FileGroup, settings: &RewriteS
     let mut options = WriteOptions::of(table)?
         .spec(group.spec_id)
         .target_file_size_bytes(group.target_file_size_bytes)
-        .task(settings.part, settings.attempt);
+        .task(settings.part, settings.attempt)
+        .remember_paths(paths);
     if has_row_lineage(table) {
         options = options.with_row_lineage();
     }
@@ -111,7 +127,12 @@ pub async fn rewrite_group(table: &Table, group: &FileGroup, settings: &RewriteS
             Some(sorter) => write_sorted(table, &options, partition, sorter, memory.shared_bytes, pieces_out).await,
         }
     };
-    let ((inputs, summed), written) = try_join(reader.read(&files), writing).await?;
+    // Neither side is dropped while it works, so that no file is finished after the others have been deleted.
+    let (read, written) = join(reader.read(files), writing).await;
+    // Reading fails too if writing does. Where reading fails, writing ends without an error.
+    let written = written?;
+    let (inputs, summed) = read?;
+    let written = written.ok_or_else(|| internal("rows were read that nobody has written"))?;
 
     let n_rows_read: u64 = inputs.iter().map(|input| input.n_rows).sum();
     let n_rows_deleted: u64 = inputs.iter().map(|input| input.deleted.len()).sum();

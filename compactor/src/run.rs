@@ -8,6 +8,7 @@ use frazil_table::commit::{
     Change, CommitOutcome, CommitRequest, Committed, Committer, Layout, RewriteCheck, SnapshotChange, dangling_deletes,
 };
 use frazil_table::{Table, TableError};
+use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use tracing::{info, warn};
 
@@ -121,6 +122,8 @@ impl Run<'_> {
                     let result = rewrite_group(self.table, &group, &settings).await;
                     (group, result, since(started_ms, self.committer.clock().now_ms()))
                 }
+                // So that the compiler can tell that it may move between threads.
+                .boxed()
             })
             .buffer_unordered(n_at_once);
         let (mut done, mut reports) = (Vec::new(), Vec::new());
@@ -256,4 +259,19 @@ fn chain(error: &TableError) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_send<T: Send>(_: &T) {}
+
+    /// A server spawns it. That this compiles is the test.
+    #[test]
+    fn a_run_may_move_between_threads() {
+        let _ = |committer: &Committer, options: &CompactionOptions, progress: &dyn Progress| {
+            assert_send(&compact(committer, options, progress));
+        };
+    }
 }

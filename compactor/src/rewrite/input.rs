@@ -9,7 +9,7 @@ use frazil_table::file::FileEntry;
 use frazil_table::scan::{Projection, RowSelect};
 use frazil_table::write::{CopiedRowGroup, CopySource, WriteOptions};
 use frazil_table::{Table, TableError};
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use roaring::RoaringTreemap;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,6 +31,8 @@ pub(super) enum Piece {
     Rows(RecordBatch),
     /// A row group as it is, and its share of the memory for such.
     RowGroup(CopiedRowGroup, OwnedSemaphorePermit),
+    /// Everything was read. Without it something is missing.
+    End,
 }
 
 /// An input that was read to its end.
@@ -112,32 +114,35 @@ impl InputReader<'_> {
     /// # Errors
     /// As for [`LiveRows`] and [`CopySource`]; [`TableError::Corrupt`] if a file has not as many rows as its manifest
     /// says.
-    pub(super) async fn read(mut self, files: &[FileWithDeletes]) -> Result<(Vec<ReadInput>, Option<Summing>)> {
+    pub(super) async fn read(mut self, files: Vec<FileWithDeletes>) -> Result<(Vec<ReadInput>, Option<Summing>)> {
         let (table, projection) = (self.table, self.projection);
         let (none, of_group, copying) = (Arc::new(GroupDeletes::default()), self.deletes.clone(), self.copying.clone());
-        let opened = files.iter().map(|(file, of_file)| {
+        let n_files = files.len();
+        let opened = files.into_iter().map(|(file, of_file): FileWithDeletes| {
             let (of_group, none, copying) = (of_group.clone(), none.clone(), copying.clone());
             async move {
                 if of_file.is_empty()
-                    && let Some(source) = copyable(table, &copying, file).await?
+                    && let Some(source) = copyable(table, &copying, &file).await?
                 {
                     return Ok::<_, TableError>((file, Input::RowGroups(source)));
                 }
                 // Key columns are read for the sake of files that have deletes alone.
                 let deletes = if of_file.is_empty() { none } else { of_group };
                 let select = RowSelect::default();
-                let rows = LiveRows::open(table, file, deletes, projection, select, BATCH_ROWS).await?;
+                let rows = LiveRows::open(table, &file, deletes, projection, select, BATCH_ROWS).await?;
                 Ok((file, Input::Rows(rows)))
             }
+            // So that the compiler can tell that it may move between threads.
+            .boxed()
         });
         let mut opened = stream::iter(opened).buffered(FILES_AHEAD);
-        let mut read = Vec::with_capacity(files.len());
+        let mut read = Vec::with_capacity(n_files);
         while let Some(opened) = opened.next().await {
             let (file, input) = opened?;
             let mut deleted = RoaringTreemap::new();
             let n_live = match input {
                 Input::Rows(rows) => self.rows(rows, &mut deleted).await?,
-                Input::RowGroups(source) => self.row_groups(file, &source).await?,
+                Input::RowGroups(source) => self.row_groups(&file, &source).await?,
             };
             let n_rows = n_live + deleted.len();
             if n_rows != file.record_count {
@@ -146,6 +151,7 @@ impl InputReader<'_> {
             }
             read.push(ReadInput { key: file.key().to_owned(), n_rows, deleted });
         }
+        self.send(Piece::End).await?;
         Ok((read, self.summing))
     }
 

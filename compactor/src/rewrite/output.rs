@@ -20,7 +20,7 @@ pub(super) struct Written {
     pub(super) n_row_groups_copied: u64,
 }
 
-/// Writes all that comes, in its order.
+/// Writes all that comes, in its order; `None` if its end never comes.
 ///
 /// # Errors
 /// As for [`DataFileWriter`].
@@ -29,30 +29,32 @@ pub(super) async fn write_pieces(
     options: &WriteOptions,
     partition: &PartitionTuple,
     mut pieces: Receiver<Piece>,
-) -> Result<Written> {
+) -> Result<Option<Written>> {
     let mut writer = DataFileWriter::new(table, options)?;
     let (mut n_rows, mut n_row_groups_copied) = (0, 0);
-    while let Some(piece) = pieces.recv().await {
-        match piece {
-            Piece::Rows(batch) => {
+    loop {
+        match pieces.recv().await {
+            None => return Ok(None),
+            Some(Piece::End) => break,
+            Some(Piece::Rows(batch)) => {
                 n_rows += batch.num_rows() as u64;
                 writer.write_to(partition, &batch).await?;
             }
-            Piece::RowGroup(row_group, _permit) => {
+            Some(Piece::RowGroup(row_group, _permit)) => {
                 n_rows += row_group.n_rows();
                 n_row_groups_copied += 1;
                 writer.copy_to(partition, row_group).await?;
             }
         }
     }
-    Ok(Written { files: writer.finish_in_order().await?, n_rows, n_row_groups_copied })
+    Ok(Some(Written { files: writer.finish_in_order().await?, n_rows, n_row_groups_copied }))
 }
 
 /// Rows of a sorted batch.
 const BATCH_ROWS: usize = 8192;
 
 /// Writes all rows that come, those of each file sorted. As many rows as `memory_bytes` allow are sorted together; the
-/// files that they fill follow each other in the order, too.
+/// files that they fill follow each other in the order, too. `None` if the end never comes.
 ///
 /// # Errors
 /// As for [`DataFileWriter`] and [`RowSorter`].
@@ -63,14 +65,15 @@ pub(super) async fn write_sorted(
     mut sorter: RowSorter,
     memory_bytes: u64,
     mut pieces: Receiver<Piece>,
-) -> Result<Written> {
+) -> Result<Option<Written>> {
     let options = options.clone().sorted_by(sorter.order_id());
     let mut written = Written { files: Vec::new(), n_rows: 0, n_row_groups_copied: 0 };
     loop {
         let piece = pieces.recv().await;
-        let is_end = piece.is_none();
+        let is_end = matches!(piece, Some(Piece::End));
         match piece {
-            None => {}
+            None => return Ok(None),
+            Some(Piece::End) => {}
             Some(Piece::Rows(batch)) => {
                 written.n_rows += batch.num_rows() as u64;
                 sorter = on_pool(move || sorter.push(batch).map(|()| sorter)).await??;
@@ -98,7 +101,7 @@ pub(super) async fn write_sorted(
             written.files.extend(writer.finish_in_order().await?);
         }
         if is_end {
-            return Ok(written);
+            return Ok(Some(written));
         }
     }
 }

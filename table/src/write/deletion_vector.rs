@@ -124,6 +124,9 @@ impl Puffin {
         let file_size_bytes = u64::try_from(self.bytes.len()).map_err(TableError::internal)?;
         let mut upload = table.storage().upload(&path).await?;
         upload.put(self.bytes.into()).await?;
+        if let Some(paths) = &options.paths {
+            paths.add(&path);
+        }
         upload.finish().await?;
         let metrics = Arc::new(ColumnMetrics::default());
         let files = self.vectors.into_iter().map(|vector| WrittenFile {

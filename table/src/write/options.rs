@@ -8,6 +8,7 @@ use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 
 use super::location::FileNames;
 use super::metrics::MetricsConfig;
+use super::paths::WrittenPaths;
 use crate::ids::SpecId;
 use crate::table::Table;
 use crate::{Result, TableError};
@@ -36,6 +37,7 @@ pub struct WriteOptions {
     pub(super) open_partitions_max: usize,
     pub(super) open_bytes_max: u64,
     pub(super) tracked_key_bytes_max: u64,
+    pub(super) paths: Option<WrittenPaths>,
 }
 
 /// Layout of data files or of delete files.
@@ -81,6 +83,7 @@ impl WriteOptions {
             open_partitions_max: OPEN_PARTITIONS_MAX,
             open_bytes_max: OPEN_BYTES_MAX,
             tracked_key_bytes_max: TRACKED_KEY_BYTES_MAX,
+            paths: None,
         })
     }
 
@@ -153,6 +156,13 @@ impl WriteOptions {
     #[must_use]
     pub fn tracked_key_bytes_max(mut self, n_bytes: u64) -> Self {
         self.tracked_key_bytes_max = n_bytes;
+        self
+    }
+
+    /// Adds every file to `paths`, so that they can be deleted if not all of them are written.
+    #[must_use]
+    pub fn remember_paths(mut self, paths: &WrittenPaths) -> Self {
+        self.paths = Some(paths.clone());
         self
     }
 

@@ -8,10 +8,12 @@ use iceberg::spec::PartitionSpecRef;
 use super::append::spec_of;
 use super::batch::SharedSchema;
 use super::copy::CopiedRowGroup;
+use super::dictionary::PlainLeaves;
 use super::location::{FileNames, partition_path};
 use super::metrics::MetricsConfig;
 use super::options::{FileSettings, WriteOptions};
 use super::parquet::Encoder;
+use super::paths::WrittenPaths;
 use crate::file::{FileContent, FileFormat, PartitionTuple, WrittenFile};
 use crate::ids::{FieldId, SpecId};
 use crate::storage::Upload;
@@ -31,6 +33,7 @@ pub(super) struct Recipe {
     pub(super) equality_ids: Vec<FieldId>,
     pub(super) sort_order_id: Option<i32>,
     pub(super) referenced_data_file: Option<Arc<str>>,
+    pub(super) paths: Option<WrittenPaths>,
 }
 
 /// Rows that follow each other in one file.
@@ -48,6 +51,8 @@ pub(super) struct RollingWriter {
     recipe: Arc<Recipe>,
     partition: PartitionTuple,
     open: Option<OpenFile>,
+    /// As the last file has shown.
+    plain: PlainLeaves,
     finished: Vec<WrittenFile>,
 }
 
@@ -79,6 +84,7 @@ impl Recipe {
             equality_ids: Vec::new(),
             sort_order_id: None,
             referenced_data_file: None,
+            paths: options.paths.clone(),
         })
     }
 
@@ -100,7 +106,16 @@ impl Recipe {
 
 impl RollingWriter {
     pub(super) fn new(recipe: Arc<Recipe>, partition: PartitionTuple) -> Self {
-        Self { recipe, partition, open: None, finished: Vec::new() }
+        Self { recipe, partition, open: None, plain: PlainLeaves::default(), finished: Vec::new() }
+    }
+
+    /// With what an earlier writer of the same partition has learnt.
+    pub(super) fn with_plain(self, plain: PlainLeaves) -> Self {
+        Self { plain, ..self }
+    }
+
+    pub(super) fn plain(&self) -> &PlainLeaves {
+        &self.plain
     }
 
     /// Writes rows that have the recipe's schema; says where they are. After an error the writer is of no use.
@@ -110,7 +125,7 @@ impl RollingWriter {
         while n_done < batch.num_rows() {
             let OpenFile { path, mut encoder, mut upload } = match self.open.take() {
                 Some(open) => open,
-                None => Self::begin(self.recipe.clone(), self.partition.clone()).await?,
+                None => Self::begin(self.recipe.clone(), self.partition.clone(), self.plain.clone()).await?,
             };
             let first = encoder.n_rows();
             let rest = batch.slice(n_done, batch.num_rows() - n_done);
@@ -139,7 +154,7 @@ impl RollingWriter {
         }
         let OpenFile { path, mut encoder, mut upload } = match self.open.take() {
             Some(open) => open,
-            None => Self::begin(self.recipe.clone(), self.partition.clone()).await?,
+            None => Self::begin(self.recipe.clone(), self.partition.clone(), self.plain.clone()).await?,
         };
         let (encoder, ready) = on_pool(move || {
             encoder.copy(copied)?;
@@ -156,11 +171,11 @@ impl RollingWriter {
         Ok(())
     }
 
-    async fn begin(recipe: Arc<Recipe>, partition: PartitionTuple) -> Result<OpenFile> {
+    async fn begin(recipe: Arc<Recipe>, partition: PartitionTuple, plain: PlainLeaves) -> Result<OpenFile> {
         let folder = partition_path(&recipe.table, &recipe.spec, &partition);
         let end = if recipe.content == FileContent::Data { ".parquet" } else { "-deletes.parquet" };
         let path = recipe.names.next(&folder, end);
-        let encoder = Encoder::new(&recipe.schema, &recipe.settings, &recipe.metrics, recipe.key_values())?;
+        let encoder = Encoder::new(&recipe.schema, &recipe.settings, &recipe.metrics, recipe.key_values(), plain)?;
         let upload = recipe.table.storage().upload(&path).await?;
         Ok(OpenFile { path: path.into(), encoder, upload })
     }
@@ -179,8 +194,12 @@ impl RollingWriter {
         let Some(OpenFile { path, encoder, mut upload }) = self.open.take() else { return Ok(()) };
         let finished = on_pool(move || encoder.finish()).await??;
         upload.put(finished.bytes).await?;
-        upload.finish().await?;
         let recipe = &self.recipe;
+        if let Some(paths) = &recipe.paths {
+            paths.add(&path);
+        }
+        upload.finish().await?;
+        self.plain = finished.plain;
         self.finished.push(WrittenFile {
             content: recipe.content,
             path,
