@@ -11,7 +11,6 @@ mod append;
 mod batch;
 mod copy;
 mod deletion_vector;
-mod dictionary;
 mod equality;
 mod fan_out;
 mod location;

@@ -4,14 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use frazil_fixtures::table;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{error, frazil, path_maps, run, stdout, text};
 
-/// Where the writer put the table: its metadata says so.
-const STORED_FOLDER: &str = "/tmp/iceberg-fixtures/flink/fx/upsert_v2";
+/// Where the writer put its tables: their metadata says so.
+const STORED_FOLDER: &str = "/tmp/iceberg-fixtures/flink/fx";
 
 /// A copy that can be committed to.
 struct Copy {
@@ -27,9 +30,13 @@ impl Copy {
 
     /// A copy whose metadata was changed before.
     fn with(change: impl FnOnce(&mut Value)) -> Self {
+        Self::of("upsert_v2", change)
+    }
+
+    fn of(name: &str, change: impl FnOnce(&mut Value)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("upsert_v2");
-        let metadata_file = &table("upsert_v2").metadata_file;
+        let path = folder.path().join(name);
+        let metadata_file = &table(name).metadata_file;
         copy_folder(metadata_file.parent().unwrap().parent().unwrap(), &path);
         let mut metadata: Value = serde_json::from_slice(&fs::read(metadata_file).unwrap()).unwrap();
         change(&mut metadata);
@@ -37,7 +44,7 @@ impl Copy {
         fs::write(path.join("metadata/v1.metadata.json"), metadata.to_string()).unwrap();
         fs::write(path.join("metadata/version-hint.text"), "1").unwrap();
         let path = path.display().to_string();
-        Self { _folder: folder, map: format!("{STORED_FOLDER}={path}"), path }
+        Self { _folder: folder, map: format!("{STORED_FOLDER}/{name}={path}"), path }
     }
 
     fn run(&self, command: &str, args: &[&str]) -> Output {
@@ -46,6 +53,15 @@ impl Copy {
 
     fn compact(&self, args: &[&str]) -> Output {
         self.run("compact", args)
+    }
+
+    /// Data and delete files that are there.
+    fn data_files(&self) -> Vec<PathBuf> {
+        let partitions = fs::read_dir(Path::new(&self.path).join("data")).unwrap().map(|entry| entry.unwrap().path());
+        let files = partitions.filter(|path| path.is_dir()).flat_map(|folder| fs::read_dir(folder).unwrap());
+        let mut files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
     }
 
     fn report(&self, args: &[&str]) -> Value {
@@ -209,4 +225,99 @@ fn a_table_without_a_snapshot_has_nothing_to_do() {
     let path = super::watermark::new_table(folder.path());
     assert!(stdout(&run(&["compact", &path])).contains("there are no data files"));
     assert!(stdout(&run(&["compact", &path, "--dry-run"])).contains("no snapshot yet"));
+}
+
+#[test]
+fn what_is_done_only_in_part_fails_and_says_what_is_missing() {
+    let copy = Copy::new();
+    let before = copy.data_files();
+    // A data file of one of the four partitions is cut short.
+    let plan = copy.report(&["--dry-run"]);
+    let partition = plan["groups"][0]["partition"].as_str().unwrap();
+    let is_data = |file: &&PathBuf| {
+        let path = file.display().to_string();
+        path.contains(partition) && fs::metadata(file).unwrap().len() > 1000
+    };
+    let file = before.iter().find(is_data).unwrap();
+    let bytes = fs::read(file).unwrap();
+    fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
+
+    let output = copy.compact(&["--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_str(text(&output.stdout)).unwrap();
+    assert_eq!((&report["complete"], report["snapshot_ids"].as_array().unwrap().len()), (&false.into(), 1), "{report}");
+    let outcomes: Vec<&str> =
+        report["groups"].as_array().unwrap().iter().map(|group| group["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == "failed").count(), 1, "{report}");
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == "committed").count(), 3, "{report}");
+    let error: Value = serde_json::from_str(text(&output.stderr)).unwrap();
+    assert_eq!(error["error"]["code"], "DONE_IN_PART");
+    // Of the group that failed there is nothing: three partitions have one file more.
+    assert_eq!(copy.data_files().len(), before.len() + 3);
+
+    fs::write(file, bytes).unwrap();
+    assert_eq!(copy.report(&[])["complete"], true);
+}
+
+/// Nothing listens where the lock should be: as with one that others hold, it may be had later.
+#[test]
+fn without_the_lock_nothing_is_committed_and_no_file_is_left() {
+    let copy = Copy::new();
+    let before = copy.data_files();
+    let output = frazil(&["compact", &copy.path, "--path-map", &copy.map, "--json"])
+        .env("FRAZIL_LOCK_TYPE", "zookeeper")
+        .env("FRAZIL_LOCK_CONNECT", "127.0.0.1:1/frazil")
+        .env("FRAZIL_LOCK_SESSION_TIMEOUT", "500ms")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(75), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_str(text(&output.stdout)).unwrap();
+    assert_eq!((&report["complete"], report["snapshot_ids"].as_array().unwrap().len()), (&false.into(), 0), "{report}");
+    let error: Value = serde_json::from_str(text(&output.stderr)).unwrap();
+    assert_eq!((&error["error"]["code"], &error["error"]["advice"]), (&"LOCK_BUSY".into(), &"RETRY_LATER".into()));
+    assert_eq!(copy.n_metadata_files(), 1);
+    assert_eq!(copy.data_files(), before);
+}
+
+/// Rows by `id` with their ids and the numbers of their last change, as Iceberg's Java reader sees them before.
+#[test]
+fn rows_of_a_v3_table_keep_their_ids() {
+    let recorded = fs::read_dir(table("upsert_v3").folder.join("expected-lineage")).unwrap();
+    let newest = recorded.map(|entry| entry.unwrap().path()).max().unwrap();
+    let lines = fs::read_to_string(newest).unwrap();
+    let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let number = |row: &Value, name: &str| row[name].as_i64().unwrap();
+    let mut expected: Vec<[i64; 3]> =
+        rows.map(|row| ["id", "_row_id", "_last_updated_sequence_number"].map(|name| number(&row, name))).collect();
+    expected.sort_unstable();
+    assert!(expected.len() > 10);
+
+    let copy = Copy::of("upsert_v3", |_| ());
+    let (files, rows) = (copy.data_files(), copy.rows());
+    let report = copy.report(&["--rewrite-all", "--verify", "checksum"]);
+    assert_eq!(report["complete"], true, "{report}");
+    assert_eq!(copy.rows(), rows);
+    let mut found = Vec::new();
+    for file in copy.data_files().iter().filter(|file| !files.contains(file)) {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(file).unwrap()).unwrap();
+        for batch in reader.build().unwrap() {
+            let batch = batch.unwrap();
+            let column = |name: &str| batch.column_by_name(name).unwrap();
+            let ids = arrow_ids(column("id"));
+            let row_ids = column("_row_id").as_primitive::<Int64Type>();
+            let numbers = column("_last_updated_sequence_number").as_primitive::<Int64Type>();
+            found.extend((0..batch.num_rows()).map(|row| [ids[row], row_ids.value(row), numbers.value(row)]));
+        }
+    }
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+fn arrow_ids(column: &arrow_array::ArrayRef) -> Vec<i64> {
+    match column.as_primitive_opt::<Int64Type>() {
+        Some(ids) => ids.values().to_vec(),
+        None => {
+            column.as_primitive::<arrow_array::types::Int32Type>().values().iter().map(|id| i64::from(*id)).collect()
+        }
+    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use super::copy::CopiedRowGroup;
-use super::dictionary::PlainLeaves;
 use super::rolling::{Recipe, RollingWriter, Span};
 use crate::file::{PartitionTuple, WrittenFile};
 use crate::{Result, TableError};
@@ -16,8 +15,6 @@ use crate::{Result, TableError};
 pub(super) struct FanOut {
     recipe: Arc<Recipe>,
     by_partition: HashMap<PartitionTuple, RollingWriter>,
-    /// Of partitions that are not open, where there is something to know.
-    plain: HashMap<PartitionTuple, PlainLeaves>,
     open_partitions_max: usize,
     open_bytes_max: u64,
     finished: Vec<WrittenFile>,
@@ -30,7 +27,6 @@ impl FanOut {
         Self {
             recipe: Arc::new(recipe),
             by_partition: HashMap::new(),
-            plain: HashMap::new(),
             open_partitions_max,
             open_bytes_max,
             finished: Vec::new(),
@@ -66,11 +62,8 @@ impl FanOut {
     }
 
     fn writer(&mut self, partition: &PartitionTuple) -> &mut RollingWriter {
-        let (recipe, plain) = (&self.recipe, &mut self.plain);
-        let new = || {
-            let plain = plain.remove(partition).unwrap_or_default();
-            RollingWriter::new(recipe.clone(), partition.clone()).with_plain(plain)
-        };
+        let recipe = &self.recipe;
+        let new = || RollingWriter::new(recipe.clone(), partition.clone());
         self.by_partition.entry(partition.clone()).or_insert_with(new)
     }
 
@@ -97,11 +90,7 @@ impl FanOut {
     }
 
     async fn retire(&mut self, partition: &PartitionTuple) -> Result<()> {
-        if let Some(mut writer) = self.by_partition.remove(partition) {
-            writer.close().await?;
-            if !writer.plain().is_empty() {
-                self.plain.insert(partition.clone(), writer.plain().clone());
-            }
+        if let Some(writer) = self.by_partition.remove(partition) {
             self.finished.extend(writer.finish().await?);
         }
         Ok(())

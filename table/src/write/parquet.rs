@@ -18,7 +18,6 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::batch::RowSchema;
 use super::copy::{CopiedChunk, CopiedRowGroup};
-use super::dictionary::PlainLeaves;
 use super::metrics::{Collector, MetricsConfig, uuid_ids};
 use super::options::FileSettings;
 use crate::file::ColumnMetrics;
@@ -37,7 +36,6 @@ pub(super) struct Encoder {
     /// Leaves of each column.
     n_leaves: Vec<usize>,
     collector: Collector,
-    plain: PlainLeaves,
     n_rows: u64,
     target_bytes: u64,
     row_group_bytes: u64,
@@ -59,18 +57,15 @@ pub(super) struct Finished {
     pub(super) metrics: ColumnMetrics,
     pub(super) column_sizes: HashMap<FieldId, u64>,
     pub(super) split_offsets: Vec<u64>,
-    /// What is to know for the next file of the same partition.
-    pub(super) plain: PlainLeaves,
 }
 
 impl Encoder {
-    /// `key_values` go into the footer; `plain` is what earlier files of the same partition have shown.
+    /// `key_values` go into the footer.
     pub(super) fn new(
         schema: &RowSchema,
         settings: &FileSettings,
         metrics: &MetricsConfig,
         key_values: Vec<(String, String)>,
-        plain: PlainLeaves,
     ) -> Result<Self> {
         let descriptor = descriptor(schema)?;
         let mut properties = WriterProperties::builder()
@@ -92,7 +87,6 @@ impl Encoder {
                 .set_column_bloom_filter_fpp(path.clone(), rate)
                 .set_column_bloom_filter_ndv(path, ndv_within(settings.bloom_bytes_max, rate));
         }
-        properties = plain.apply(properties, &descriptor);
         let mut n_leaves = vec![0; schema.arrow.fields().len()];
         for leaf in 0..descriptor.num_columns() {
             if let Some(n) = n_leaves.get_mut(descriptor.get_column_root_idx(leaf)) {
@@ -108,7 +102,6 @@ impl Encoder {
             arrow: schema.arrow.clone(),
             n_leaves,
             collector: Collector::new(&schema.fields, metrics),
-            plain,
             n_rows: 0,
             target_bytes: settings.target_bytes,
             row_group_bytes: settings.row_group_bytes,
@@ -178,27 +171,11 @@ impl Encoder {
         let Some(open) = self.open.take() else { return Ok(()) };
         let chunks: Vec<ArrowColumnChunk> =
             open.leaves.into_par_iter().map(ArrowColumnWriter::close).collect::<ParquetResult<_>>().map_err(failed)?;
-        let mut has_learnt = false;
         let mut row_group = self.file.next_row_group().map_err(failed)?;
-        for (leaf, chunk) in chunks.into_iter().enumerate() {
-            has_learnt |= self.plain.learn(leaf, &chunk.close().metadata);
+        for chunk in chunks {
             chunk.append_to_row_group(&mut row_group).map_err(failed)?;
         }
         row_group.close().map_err(failed)?;
-        if has_learnt {
-            self.renew_properties()?;
-        }
-        Ok(())
-    }
-
-    /// Has the next row group written as [`Encoder::plain`] says.
-    fn renew_properties(&mut self) -> Result<()> {
-        let descriptor = self.file.schema_descr();
-        let properties = self.file.properties().as_ref().clone().into_builder();
-        let properties = Arc::new(self.plain.apply(properties, descriptor).build());
-        // A factory has the properties of a file; nothing is written to this one.
-        let file = SerializedFileWriter::new(Vec::new(), descriptor.root_schema_ptr(), properties).map_err(failed)?;
-        self.row_groups = ArrowRowGroupWriterFactory::new(&file, self.arrow.clone());
         Ok(())
     }
 
@@ -263,8 +240,7 @@ impl Encoder {
             u64::try_from(offset.min(first.data_page_offset())).ok()
         });
         let split_offsets = offsets.collect();
-        let plain = self.plain;
-        Ok(Finished { bytes, file_size_bytes, n_rows: self.n_rows, metrics, column_sizes, split_offsets, plain })
+        Ok(Finished { bytes, file_size_bytes, n_rows: self.n_rows, metrics, column_sizes, split_offsets })
     }
 }
 

@@ -8,7 +8,6 @@ use iceberg::spec::PartitionSpecRef;
 use super::append::spec_of;
 use super::batch::SharedSchema;
 use super::copy::CopiedRowGroup;
-use super::dictionary::PlainLeaves;
 use super::location::{FileNames, partition_path};
 use super::metrics::MetricsConfig;
 use super::options::{FileSettings, WriteOptions};
@@ -51,8 +50,6 @@ pub(super) struct RollingWriter {
     recipe: Arc<Recipe>,
     partition: PartitionTuple,
     open: Option<OpenFile>,
-    /// As the last file has shown.
-    plain: PlainLeaves,
     finished: Vec<WrittenFile>,
 }
 
@@ -106,16 +103,7 @@ impl Recipe {
 
 impl RollingWriter {
     pub(super) fn new(recipe: Arc<Recipe>, partition: PartitionTuple) -> Self {
-        Self { recipe, partition, open: None, plain: PlainLeaves::default(), finished: Vec::new() }
-    }
-
-    /// With what an earlier writer of the same partition has learnt.
-    pub(super) fn with_plain(self, plain: PlainLeaves) -> Self {
-        Self { plain, ..self }
-    }
-
-    pub(super) fn plain(&self) -> &PlainLeaves {
-        &self.plain
+        Self { recipe, partition, open: None, finished: Vec::new() }
     }
 
     /// Writes rows that have the recipe's schema; says where they are. After an error the writer is of no use.
@@ -125,7 +113,7 @@ impl RollingWriter {
         while n_done < batch.num_rows() {
             let OpenFile { path, mut encoder, mut upload } = match self.open.take() {
                 Some(open) => open,
-                None => Self::begin(self.recipe.clone(), self.partition.clone(), self.plain.clone()).await?,
+                None => Self::begin(self.recipe.clone(), self.partition.clone()).await?,
             };
             let first = encoder.n_rows();
             let rest = batch.slice(n_done, batch.num_rows() - n_done);
@@ -154,7 +142,7 @@ impl RollingWriter {
         }
         let OpenFile { path, mut encoder, mut upload } = match self.open.take() {
             Some(open) => open,
-            None => Self::begin(self.recipe.clone(), self.partition.clone(), self.plain.clone()).await?,
+            None => Self::begin(self.recipe.clone(), self.partition.clone()).await?,
         };
         let (encoder, ready) = on_pool(move || {
             encoder.copy(copied)?;
@@ -171,11 +159,11 @@ impl RollingWriter {
         Ok(())
     }
 
-    async fn begin(recipe: Arc<Recipe>, partition: PartitionTuple, plain: PlainLeaves) -> Result<OpenFile> {
+    async fn begin(recipe: Arc<Recipe>, partition: PartitionTuple) -> Result<OpenFile> {
         let folder = partition_path(&recipe.table, &recipe.spec, &partition);
         let end = if recipe.content == FileContent::Data { ".parquet" } else { "-deletes.parquet" };
         let path = recipe.names.next(&folder, end);
-        let encoder = Encoder::new(&recipe.schema, &recipe.settings, &recipe.metrics, recipe.key_values(), plain)?;
+        let encoder = Encoder::new(&recipe.schema, &recipe.settings, &recipe.metrics, recipe.key_values())?;
         let upload = recipe.table.storage().upload(&path).await?;
         Ok(OpenFile { path: path.into(), encoder, upload })
     }
@@ -199,7 +187,6 @@ impl RollingWriter {
             paths.add(&path);
         }
         upload.finish().await?;
-        self.plain = finished.plain;
         self.finished.push(WrittenFile {
             content: recipe.content,
             path,

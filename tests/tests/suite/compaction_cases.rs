@@ -39,9 +39,10 @@
 //! | 36 | `live`: `locks::faults::the_lock_of_a_process_that_was_killed_is_free_within_its_session` |
 //! | 37 | follows with expiry |
 //!
-//! A process that is killed amid all this is in [`killed`].
+//! What becomes of files that no commit needs is in [`left_over`]; a process that is killed amid all this is in [`killed`].
 
 mod killed;
+mod left_over;
 mod manifests;
 mod matching;
 mod protocol;

@@ -175,7 +175,10 @@ impl Lab {
     }
 
     pub async fn with_properties(version: u8, is_partitioned: bool, properties: &[(&str, &str)]) -> Self {
-        let storage = Storage::local();
+        Self::on_storage(Storage::local(), version, is_partitioned, properties).await
+    }
+
+    pub async fn on_storage(storage: Storage, version: u8, is_partitioned: bool, properties: &[(&str, &str)]) -> Self {
         let new = new_table(version, is_partitioned, properties);
         create_table(&TableLocator::Path(PLACE.to_owned()), &storage, new).await.unwrap();
         Self::at(PLACE, storage).await
