@@ -291,7 +291,14 @@ impl Reading {
 
     /// The files that the snapshot changed; `None` if there are none or it is a compaction that is believed.
     async fn changed_files(&self, step: &Step) -> Result<Option<SnapshotChanges>> {
-        let files = snapshot_changes(&self.table, &step.snapshot, step.parent.as_ref()).await?;
+        let from_backlog = match (&step.backlog, &step.parent) {
+            (Some(backlog), Some(parent)) => backlog.changes(&self.table, &step.snapshot, parent).await?,
+            _ => None,
+        };
+        let files = match from_backlog {
+            Some(files) => files,
+            None => snapshot_changes(&self.table, &step.snapshot, step.parent.as_ref()).await?,
+        };
         let is_nothing = files.is_empty() || (is_replace(step) && self.is_believed(step, &files).await?);
         Ok((!is_nothing).then_some(files))
     }

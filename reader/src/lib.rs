@@ -11,6 +11,7 @@
 mod change_set;
 mod columns;
 mod delivery;
+pub mod discovery;
 mod error;
 mod event;
 mod filter;

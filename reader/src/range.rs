@@ -1,10 +1,13 @@
 //! From "where to start" and "where to end" to the snapshots in between. Pure.
 
+use std::sync::Arc;
+
 use frazil_table::lineage::Lineage;
 use frazil_table::{SnapshotId, Table, TableError};
 use iceberg::spec::SnapshotRef;
 
 use crate::Result;
+use crate::discovery::PlannedBacklog;
 use crate::options::{At, From, To};
 
 /// What to deliver, in order.
@@ -16,6 +19,8 @@ pub(crate) struct Step {
     /// All rows of the snapshot instead of its changes.
     pub(crate) is_full: bool,
     pub(crate) watermark_ms: i64,
+    /// Of the snapshots that were planned together with this one, if there are several.
+    pub(crate) backlog: Option<Arc<PlannedBacklog>>,
 }
 
 /// The snapshots of `(from, to]` on the lineage.
@@ -52,7 +57,17 @@ pub(crate) fn steps(table: &Table, lineage: &Lineage, from: &From, to: &To) -> R
             _ => Ok(Vec::new()),
         };
     }
-    Ok((start..=end).filter_map(|index| step(lineage, index, index == 0 && lineage.starts_with_gap())).collect())
+    let steps = (start..=end).filter_map(|index| step(lineage, index, index == 0 && lineage.starts_with_gap()));
+    Ok(with_backlog(steps.collect()))
+}
+
+/// Several snapshots share what the last of them tells of the others.
+fn with_backlog(mut steps: Vec<Step>) -> Vec<Step> {
+    if let [_, .., last] = steps.as_slice() {
+        let backlog = Arc::new(PlannedBacklog::ending_with(last.snapshot.clone()));
+        steps.iter_mut().for_each(|step| step.backlog = Some(backlog.clone()));
+    }
+    steps
 }
 
 fn step(lineage: &Lineage, index: usize, is_full: bool) -> Option<Step> {
@@ -62,6 +77,7 @@ fn step(lineage: &Lineage, index: usize, is_full: bool) -> Option<Step> {
         parent: parent.cloned(),
         is_full,
         watermark_ms: lineage.watermark_ms(index)?,
+        backlog: None,
     })
 }
 

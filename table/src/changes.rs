@@ -4,6 +4,7 @@
 //! them is checked by counting, and where counts are missing or disagree, the two snapshots' manifests are
 //! compared: nothing is taken from a label.
 
+mod backlog;
 mod row_set;
 mod rows;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use iceberg::spec::{Operation, SnapshotRef};
 
+pub use backlog::Backlog;
 pub use row_set::RowSet;
 pub use rows::{RowChanges, RowSource, added_rows, deletes_in_scope, row_changes};
 
@@ -104,6 +106,11 @@ fn n_live(list: &[ManifestFile], content: ManifestContent) -> Option<u64> {
     counts.try_fold(0_u64, |sum, count| sum.checked_add(count?))
 }
 
+/// A number in a snapshot's summary.
+fn summary_count(snapshot: &SnapshotRef, key: &str) -> Option<u64> {
+    snapshot.summary().additional_properties.get(key)?.parse().ok()
+}
+
 /// An append whose claim fits the totals in the summaries of both snapshots, and the list's counts: then
 /// the parent's list need not be read.
 fn is_plain_append(
@@ -112,11 +119,10 @@ fn is_plain_append(
     claimed: &SnapshotChanges,
     list: &[ManifestFile],
 ) -> bool {
-    let total = |snapshot: &SnapshotRef, key: &str| -> Option<u64> {
-        snapshot.summary().additional_properties.get(key)?.parse().ok()
-    };
     let fits = |content, key, n_added: usize| {
-        let (Some(now), Some(before)) = (total(snapshot, key), total(parent, key)) else { return false };
+        let (Some(now), Some(before)) = (summary_count(snapshot, key), summary_count(parent, key)) else {
+            return false;
+        };
         n_live(list, content) == Some(now) && before.checked_add(n_added as u64) == Some(now)
     };
     snapshot.summary().operation == Operation::Append

@@ -456,7 +456,9 @@ fn split_columns(columns: &str) -> Vec<&str> {
 
 /// Operation and counts, as writers put them into a snapshot's summary.
 fn summary(commit: &Commit, manifests: &[ManifestState], snapshot_id: i64) -> BTreeMap<String, String> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    // Totals are written also where they are zero, as Iceberg's Java library does; other counts are left out then.
+    let mut counts: BTreeMap<&str, u64> =
+        ["total-data-files", "total-delete-files", "total-records"].map(|total| (total, 0)).into();
     for entry in manifests.iter().flat_map(|manifest| manifest.entries.iter()) {
         let is_data = entry.file.is_data();
         if entry.is_live() {

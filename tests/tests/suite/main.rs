@@ -10,6 +10,7 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+mod backlog;
 mod bad_input;
 mod built;
 mod canonical;
