@@ -1,10 +1,9 @@
 //! The backlog of snapshots that were planned together, read when the first of them is.
 
 use frazil_table::changes::{Backlog, SnapshotChanges};
-use frazil_table::{Advice, Table, TableError};
+use frazil_table::{Advice, Table};
 use iceberg::spec::SnapshotRef;
 use tokio::sync::OnceCell;
-use tracing::debug;
 
 use crate::Result;
 
@@ -20,28 +19,22 @@ impl PlannedBacklog {
         Self { last, read: OnceCell::new() }
     }
 
-    /// As [`Backlog::changes`]. A list that cannot be read is no reason to stop before its own snapshot: each of the
-    /// others can be asked itself.
+    /// As [`Backlog::changes`].
     pub(crate) async fn changes(
         &self,
         table: &Table,
         snapshot: &SnapshotRef,
         parent: &SnapshotRef,
     ) -> Result<Option<SnapshotChanges>> {
-        match self.read.get_or_try_init(|| self.open(table)).await {
-            Ok(backlog) => Ok(backlog.changes(table, snapshot, parent).await?),
-            Err(error) => {
-                debug!(table = table.name(), snapshot_id = self.last.snapshot_id(), %error, "no manifest list of a backlog");
-                Ok(None)
-            }
-        }
+        let backlog = self.read.get_or_try_init(|| self.open(table)).await?;
+        Ok(backlog.changes(table, snapshot, parent).await?)
     }
 
-    /// What may pass is an error, so that it is tried again; anything else proves nothing, now and later.
-    async fn open(&self, table: &Table) -> std::result::Result<Backlog, TableError> {
+    async fn open(&self, table: &Table) -> Result<Backlog> {
         match Backlog::of(table, &self.last).await {
+            // A list that is gone or broken fails its own snapshot, and not those before it: they have their own.
             Err(error) if error.advice() != Advice::RetryLater => Ok(Backlog::default()),
-            backlog => backlog,
+            backlog => Ok(backlog?),
         }
     }
 }

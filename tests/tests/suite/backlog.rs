@@ -163,7 +163,11 @@ fn a_summary_that_counts_wrongly_proves_nothing() {
         let mut table = TestTable::v2("k int, v string", "k");
         for step in 0..4 {
             let delta = table.delta("append").rows([(step, "x")]);
-            if step == at { delta.summary(key, value).commit() } else { delta.commit() };
+            if step == at {
+                delta.summary(key, value).commit()
+            } else {
+                delta.commit()
+            };
         }
         let table = table.table();
         let lineage = lineage(&table, MAIN);
