@@ -11,6 +11,7 @@ mod cleanup;
 mod create;
 pub(crate) mod document;
 mod driver;
+mod listener;
 pub(crate) mod metadata_file;
 mod options;
 mod outcome;
@@ -29,6 +30,7 @@ pub use change::{AddedFile, Change, CommitRequest, FileRef, Layout, RewriteCheck
 pub use cleanup::delete_unused;
 pub use create::NewTable;
 pub use driver::{Committer, Settled};
+pub use listener::CommitListener;
 pub use options::CommitOptions;
 pub use outcome::{CommitOutcome, Committed, PendingCommit};
 pub use rebase::{Misfit, Rebase};

@@ -1,5 +1,7 @@
 //! What can go wrong with a table, and what the caller can do about it.
 
+mod again;
+
 use crate::ids::SnapshotId;
 
 /// What the caller of a failed operation can do.

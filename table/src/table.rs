@@ -128,7 +128,8 @@ impl Table {
     /// manifests never change. What is kept of another table is not taken.
     #[must_use]
     pub fn with_cache_of(self, earlier: &Self) -> Self {
-        if self.metadata().uuid() != earlier.metadata().uuid() {
+        let is_shared = Arc::ptr_eq(&self.inner.manifest_cache, &earlier.inner.manifest_cache);
+        if is_shared || self.metadata().uuid() != earlier.metadata().uuid() {
             return self;
         }
         let manifest_cache = earlier.inner.manifest_cache.clone();

@@ -13,6 +13,7 @@ use super::assemble::MetadataFiles;
 use super::change::{Change, CommitRequest};
 use super::cleanup::{delete_old_metadata, delete_uncommitted};
 use super::document::{apply, forgotten};
+use super::listener::CommitListener;
 use super::options::CommitOptions;
 use super::outcome::{CommitOutcome, Committed, PendingCommit};
 use super::properties::Retries;
@@ -37,6 +38,7 @@ pub struct Committer {
     holder: Holder,
     clock: Arc<dyn Clock>,
     options: CommitOptions,
+    listeners: Vec<Arc<dyn CommitListener>>,
 }
 
 /// What is prepared for the swap.
@@ -66,7 +68,14 @@ impl Committer {
         clock: Arc<dyn Clock>,
         options: CommitOptions,
     ) -> Self {
-        Self { target, lock, holder, clock, options }
+        Self { target, lock, holder, clock, options, listeners: Vec::new() }
+    }
+
+    /// Tells `listener` of each commit that is made, as soon as the catalog has it.
+    #[must_use]
+    pub fn with_listener(mut self, listener: Arc<dyn CommitListener>) -> Self {
+        self.listeners.push(listener);
+        self
     }
 
     /// The table that it commits to.
@@ -109,12 +118,21 @@ impl Committer {
     /// Finds out what became of a commit whose answer did not come, and deletes its metadata files if it was not made.
     pub async fn settle(&self, pending: &PendingCommit, storage: &Storage) -> Settled {
         match verdict(&*self.target, pending).await {
-            Verdict::Committed => Settled::Committed(pending.committed()),
+            Verdict::Committed => {
+                self.tell(pending.snapshot_id.map(SnapshotId::new));
+                Settled::Committed(pending.committed())
+            }
             Verdict::NotCommitted => {
                 delete_uncommitted(storage, self.target.name(), &pending.files).await;
                 Settled::NotCommitted
             }
             Verdict::Unknown(cause) => Settled::Unknown(cause),
+        }
+    }
+
+    fn tell(&self, snapshot_id: Option<SnapshotId>) {
+        for listener in &self.listeners {
+            listener.committed(snapshot_id);
         }
     }
 }
@@ -340,6 +358,7 @@ impl<'a> Run<'a> {
         let is_snapshot = matches!(self.request.change, Change::Snapshot(_));
         let snapshot_id = is_snapshot.then_some(self.identity.snapshot_id);
         let table = self.committer.target.name();
+        self.committer.tell(snapshot_id);
         info!(table, snapshot_id = snapshot_id.map(SnapshotId::get), n_attempts = self.n_attempts, "committed");
         // Lists of earlier tries, and manifests that went into a merged one: no snapshot lists them.
         if let Some(files) = self.files.take() {

@@ -20,6 +20,7 @@ mod commits;
 mod compaction_cases;
 mod compaction_plan;
 mod compaction_rewrite;
+mod discovery;
 mod filters;
 mod fixtures;
 mod follow;
