@@ -13,7 +13,7 @@ mod zookeeper;
 
 pub use self::error::{LockError, Loss};
 pub use self::holder::Holder;
-pub use self::lock::{CommitLock, Head, LockGuard, LockLine, Member};
+pub use self::lock::{CommitLock, Head, HeadMark, LockGuard, LockLine, Member};
 pub use self::memory::MemoryLock;
 pub use self::name::LockName;
 #[cfg(feature = "zookeeper")]

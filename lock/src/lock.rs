@@ -44,7 +44,19 @@ pub trait CommitLock: fmt::Debug + Send + Sync {
     /// # Errors
     /// As the lock service answers.
     async fn head(&self, name: &LockName) -> Result<Option<Head>>;
+
+    /// Waits until something was published under the name since `mark`, and returns the mark of that. With
+    /// [`HeadMark::default`] it returns as soon as anything was ever published. Of several heads in a row only the last
+    /// is told. Cancel-safe.
+    ///
+    /// # Errors
+    /// As the lock service answers. What was published meanwhile is told to who asks again with the same mark.
+    async fn head_after(&self, name: &LockName, mark: HeadMark) -> Result<HeadMark>;
 }
+
+/// Tells one published head from those before and after it, of one service and name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeadMark(pub(crate) i64);
 
 /// A lock that is held. Dropping it releases it some time later; [`release`](Self::release) waits for that.
 #[async_trait]

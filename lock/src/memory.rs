@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::{CommitLock, Head, Holder, LockError, LockGuard, LockLine, LockName, Loss, Member, Result};
+use crate::{CommitLock, Head, HeadMark, Holder, LockError, LockGuard, LockLine, LockName, Loss, Member, Result};
 
 /// Locks that exclude each other within one process: clones share them, others know nothing of them.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,8 @@ struct Shared {
     last_token: i64,
     /// No line is empty; the first in each holds the lock.
     lines: HashMap<LockName, VecDeque<Place>>,
-    heads: HashMap<LockName, Head>,
+    /// Who waits for a head makes the entry.
+    heads: HashMap<LockName, watch::Sender<Published>>,
 }
 
 #[derive(Debug)]
@@ -28,6 +29,13 @@ struct Place {
     token: i64,
     holder: Holder,
     turn: watch::Sender<Turn>,
+}
+
+/// What was published last under a name, and how often something was.
+#[derive(Debug, Clone, Default)]
+struct Published {
+    n: i64,
+    head: Option<Head>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,12 +138,23 @@ impl CommitLock for MemoryLock {
     }
 
     async fn publish_head(&self, name: &LockName, head: &Head) -> Result<()> {
-        self.shared().heads.insert(name.clone(), head.clone());
+        let mut shared = self.shared();
+        shared.heads.entry(name.clone()).or_default().send_modify(|published| {
+            published.n += 1;
+            published.head = Some(head.clone());
+        });
         Ok(())
     }
 
     async fn head(&self, name: &LockName) -> Result<Option<Head>> {
-        Ok(self.shared().heads.get(name).cloned())
+        Ok(self.shared().heads.get(name).and_then(|published| published.borrow().head.clone()))
+    }
+
+    async fn head_after(&self, name: &LockName, mark: HeadMark) -> Result<HeadMark> {
+        let mut published = self.shared().heads.entry(name.clone()).or_default().subscribe();
+        let newer = published.wait_for(|published| published.n > mark.0).await;
+        // The sender is as old as the locks, which are borrowed.
+        newer.map(|published| HeadMark(published.n)).map_err(|_| LockError::Invalid("locks are gone".to_owned()))
     }
 }
 

@@ -26,7 +26,7 @@ pub use self::settings::{Access, Credentials, ZooKeeperSettings};
 use self::ticket::{Outcome, Ticket};
 use self::time::Deadline;
 use crate::holder::cut;
-use crate::{CommitLock, Head, Holder, LockError, LockGuard, LockLine, LockName, Member, Result};
+use crate::{CommitLock, Head, HeadMark, Holder, LockError, LockGuard, LockLine, LockName, Member, Result};
 
 /// Members of a line that are described at most.
 const MEMBERS_MAX: usize = 64;
@@ -186,6 +186,27 @@ impl CommitLock for ZooKeeperLock {
             }
         };
         self.within(self.limit(), &what, work).await
+    }
+
+    async fn head_after(&self, name: &LockName, mark: HeadMark) -> Result<HeadMark> {
+        let what = format!("watching the head of `{name}`");
+        let path = self.layout.head(name);
+        loop {
+            let session = self.sessions.get().await?;
+            let client = session.client();
+            let looked = async {
+                // The watch is set before the answer is looked at, so that nothing can come between the two.
+                let looked = retry(|| client.check_and_watch_stat(&path)).await;
+                looked.map_err(|error| self.failed(&what, error))
+            };
+            let (stat, watch) = self.within(self.limit(), &what, looked).await?;
+            let now = stat.map_or(mark, |stat| HeadMark(stat.mzxid));
+            if now != mark {
+                return Ok(now);
+            }
+            // Whatever it is, looking again tells; where the session has ended, in a new one.
+            watch.changed().await;
+        }
     }
 }
 

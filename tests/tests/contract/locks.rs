@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use frazil_lock::{CommitLock, Head, Holder, LockError, LockGuard, LockLine, LockName, Loss};
+use frazil_lock::{CommitLock, Head, HeadMark, Holder, LockError, LockGuard, LockLine, LockName, Loss};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -178,6 +178,34 @@ pub async fn only_who_holds_it_can_lose_it(subject: &dyn Subject) {
     wait.await.unwrap().release().await.unwrap();
 }
 
+pub async fn a_head_is_told_to_those_who_wait_for_it(subject: &dyn Subject) {
+    let (one, other, name) = (subject.locks(), subject.locks(), subject.name());
+    // Where locks are of one process, others see nothing of each other.
+    let publish = async |snapshot_id: i64| {
+        let head = Head { metadata_location: None, snapshot_id: Some(snapshot_id) };
+        one.publish_head(&name, &head).await.unwrap();
+    };
+    let mut waiting = pin!(other.head_after(&name, HeadMark::default()));
+    let before = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
+    assert!(before.is_err(), "nothing was published yet");
+    publish(1).await;
+    let first = tokio::time::timeout(LONG, waiting).await.unwrap().unwrap();
+    assert_eq!(other.head_after(&name, HeadMark::default()).await.unwrap(), first);
+    let mut waiting = pin!(other.head_after(&name, first));
+    let before = tokio::time::timeout(Duration::from_millis(100), waiting.as_mut()).await;
+    assert!(before.is_err(), "nothing was published since");
+    let asked = Instant::now();
+    publish(1).await;
+    let second = tokio::time::timeout(LONG, waiting).await.unwrap().unwrap();
+    assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+    assert_ne!(first, second, "the same head once more is news too");
+    // What was published while nobody waited is told at once.
+    publish(2).await;
+    publish(3).await;
+    let third = tokio::time::timeout(LONG, other.head_after(&name, second)).await.unwrap().unwrap();
+    assert_eq!(other.head_after(&name, second).await.unwrap(), third);
+}
+
 pub async fn a_head_is_what_was_published_last(subject: &dyn Subject) {
     let (one, other, name) = (subject.locks(), subject.locks(), subject.name());
     assert_eq!(other.head(&name).await.unwrap(), None);
@@ -312,6 +340,7 @@ macro_rules! lock_contract {
             a_lock_that_is_taken_away_is_lost_at_once_and_for_good,
             only_who_holds_it_can_lose_it,
             a_head_is_what_was_published_last,
+            a_head_is_told_to_those_who_wait_for_it,
             a_wait_that_is_dropped_anywhere_leaves_nothing,
             contenders_never_overlap_and_their_tokens_grow,
             a_lock_is_an_object_that_tasks_can_share,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use frazil_lock::{CommitLock, Head, Holder, LockGuard, LockLine, LockName, Loss, MemoryLock};
+use frazil_lock::{CommitLock, Head, HeadMark, Holder, LockGuard, LockLine, LockName, Loss, MemoryLock};
 use frazil_table::commit::target::{CommitBase, CommitTarget, SwapAnswer};
 use frazil_table::commit::update::{MetadataUpdate, Requirement};
 use frazil_table::commit::{
@@ -219,6 +219,10 @@ impl CommitLock for SteppedLock {
 
     async fn head(&self, name: &LockName) -> frazil_lock::Result<Option<Head>> {
         self.0.head(name).await
+    }
+
+    async fn head_after(&self, name: &LockName, mark: HeadMark) -> frazil_lock::Result<HeadMark> {
+        self.0.head_after(name, mark).await
     }
 }
 
