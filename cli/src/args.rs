@@ -179,7 +179,7 @@ pub(crate) struct ReadArgs {
     /// Go on as the table grows, until interrupted or an end is reached
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Time between two looks at the table with --follow, such as 500ms or 5s [default: 1s]
+    /// Longest time between two looks at the table with --follow, such as 500ms or 5s [default: 500ms]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) poll_interval: Option<Duration>,
     /// Give up when nothing has worked for this long, with --follow, such as 30s or 2h [default: 10m]

@@ -5,3 +5,8 @@
 pub(crate) fn now_ms() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
+
+/// A number that is another in each process: for what should not happen in all of them at the same moment.
+pub(crate) fn seed() -> u64 {
+    now_ms().unsigned_abs().rotate_left(32) ^ u64::from(std::process::id())
+}

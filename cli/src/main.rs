@@ -7,6 +7,7 @@ mod compact;
 mod demo;
 mod error;
 mod format;
+mod heads;
 mod inspect;
 mod lock;
 mod open;

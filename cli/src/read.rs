@@ -5,16 +5,18 @@ mod follow;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
+use frazil_reader::discovery::{CatalogWatch, DEFAULT_INTERVAL_MAX, WatchSettings};
 use frazil_reader::{
     ChangeBatch, Event, From, Mode, ReadOptions, RowsOptions, SchemaMode, StreamHeader, follow_changes, read_changes,
     read_rows,
 };
-use frazil_table::Table;
 use frazil_table::catalog::TableSource;
 use frazil_table::filter::Filter;
+use frazil_table::{SystemClock, Table};
 
 use self::check::check;
 use crate::args::{FormatArg, GlobalArgs, ModeArg, ReadArgs};
@@ -23,9 +25,7 @@ use crate::format::{self, Content, Form, KeyChange, SchemaChange, Sink};
 use crate::open::open_source;
 use crate::output::{Look, Output};
 use crate::settings::Settings;
-
-/// Time between two looks at a table that is followed, unless another is asked for.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
+use crate::{clock, heads};
 
 /// How long a table that is followed may fail without a success, unless another time is asked for: long enough for
 /// the restart of a catalog or a store, and short enough that whoever watches the command learns of it.
@@ -44,11 +44,9 @@ pub(crate) async fn run(args: &ReadArgs, global: &GlobalArgs) -> Result<(), CliE
     let Some(mode) = mode_of(args.mode) else { return rows(&table, args, global, format, filter).await };
     let options = options(args, global, format, mode, filter);
     if args.follow {
-        let set = match args.poll_interval {
-            None => Settings::load(global)?.reader().monitor_interval,
-            given => given,
-        };
-        follow(source.as_ref(), table, args, options, format, set.unwrap_or(POLL_INTERVAL)).await
+        let settings = Settings::load(global)?;
+        let interval = args.poll_interval.or(settings.reader().monitor_interval).unwrap_or(DEFAULT_INTERVAL_MAX);
+        follow(source, table, args, options, format, interval, &settings).await
     } else {
         changes(&table, args, options, format).await
     }
@@ -138,20 +136,24 @@ async fn changes(table: &Table, args: &ReadArgs, options: ReadOptions, format: F
 }
 
 async fn follow(
-    source: &dyn TableSource,
+    source: Arc<dyn TableSource>,
     table: Table,
     args: &ReadArgs,
     options: ReadOptions,
     format: FormatArg,
-    interval: Duration,
+    interval_max: Duration,
+    settings: &Settings,
 ) -> Result<(), CliError> {
     let mut stream = follow_changes(&table, options).await?;
     let output = output(args)?;
     let downstream = output.downstream()?;
     let mut sink = sink_of(output, args, format, &table, &stream.header().schema, Some(stream.header()))?;
     let retry_timeout = args.retry_timeout.unwrap_or(RETRY_TIMEOUT);
-    let pace = follow::Pace { interval, retry_timeout, has_markers: args.markers };
-    follow::follow(source, table, &mut stream, sink.as_mut(), &downstream, &mut Limit(args.limit), pace).await?;
+    let watching = WatchSettings { interval_max, seed: clock::seed(), ..WatchSettings::default() };
+    let watch = CatalogWatch::new(watching, Arc::new(SystemClock)).watch(source.clone(), table.clone());
+    let _heads = heads::listen(&source, settings.lock(), watch.hints()).await?;
+    let pace = follow::Pace { interval: interval_max, retry_timeout, has_markers: args.markers };
+    follow::follow(watch, table, &mut stream, sink.as_mut(), &downstream, &mut Limit(args.limit), pace).await?;
     sink.finish()
 }
 

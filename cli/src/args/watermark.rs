@@ -75,7 +75,7 @@ pub(crate) struct WatermarkArgs {
     /// How long to wait [default: 30m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "wait")]
     pub(crate) timeout: Option<Duration>,
-    /// How long to pause between two looks, 100ms at least [default: 10s]
+    /// How long to pause between two looks at most, 100ms at least [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "wait")]
     pub(crate) poll_interval: Option<Duration>,
 }

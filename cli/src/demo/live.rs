@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use frazil_lock::{Holder, MemoryLock};
+use frazil_reader::discovery::{CatalogWatch, TableWatch, WatchSettings};
 use frazil_reader::{Event, ReadOptions, follow_changes};
-use frazil_table::catalog::{TableLocator, TableSource, create_table, table_source};
+use frazil_table::catalog::{TableLocator, create_table, table_source};
 use frazil_table::commit::{Change, CommitOptions, CommitOutcome, CommitRequest, Committer, NewTable, SnapshotChange};
 use frazil_table::storage::Storage;
 use frazil_table::write::{UpsertWriter, WriteOptions};
@@ -26,9 +27,6 @@ use crate::output::{Look, Output};
 
 /// Between two commits of the writer.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
-
-/// Between two looks of the reader.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Commits of an order's life: placed, paid, shipped, and taken away once it is this old.
 const COMMITS_OF_AN_ORDER: i64 = 5;
@@ -60,9 +58,14 @@ impl Live {
         let clock = Arc::new(SystemClock);
         let holder = Holder::of_this_process("frazil", "demo", now_ms());
         let lock = Arc::new(MemoryLock::new());
+        let watch = CatalogWatch::new(WatchSettings::default(), clock.clone()).load(source.clone()).await?;
+        // Who reads hears of commits of this program at once.
+        let hints = Arc::new(watch.hints());
         let committer = async |holder: &Holder| -> Result<Committer, CliError> {
             let target = source.clone().commit_target().await?;
-            Ok(Committer::new(target, lock.clone(), holder.clone(), clock.clone(), CommitOptions::default()))
+            let committer =
+                Committer::new(target, lock.clone(), holder.clone(), clock.clone(), CommitOptions::default());
+            Ok(committer.with_listener(hints.clone()))
         };
         let (writer, compactor) = (committer(&holder).await?, committer(&holder).await?);
         let end_ms = now_ms().saturating_add(i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX));
@@ -81,7 +84,7 @@ impl Live {
             let _ = ended.send(last);
             Ok(())
         };
-        let ((), (table, folded, compactions)) = tokio::try_join!(work, read(&*source, last, global))?;
+        let ((), (table, folded, compactions)) = tokio::try_join!(work, read(watch, last, global))?;
         Ok(Self { table, folded, compactions, _warehouse: warehouse })
     }
 }
@@ -156,11 +159,11 @@ fn rows(ids: impl Iterator<Item = i64>, status: &str) -> Result<RecordBatch, Cli
 
 /// Follows the table until the last snapshot, which `ended` tells, has been delivered.
 async fn read(
-    source: &dyn TableSource,
+    mut watch: TableWatch,
     mut ended: oneshot::Receiver<SnapshotId>,
     global: &GlobalArgs,
 ) -> Result<(Table, Folded, Vec<Compaction>), CliError> {
-    let mut table = source.load().await?;
+    let mut table = watch.newest();
     let mut stream = follow_changes(&table, ReadOptions::default()).await?;
     let mut screen = (!global.json)
         .then(|| TableText::new(Output::stdout(), &stream.header().schema, Content::Changes, Look::of_stdout(), false));
@@ -190,11 +193,12 @@ async fn read(
                 ended = &mut ended => {
                     last = Some(ended.map_err(|_| CliError::Internal("the table's writers are gone".to_owned()))?);
                 }
-                () = SystemClock.sleep(POLL_INTERVAL) => {}
+                looked = watch.next() => drop(looked?),
             }
         }
-        if let Some(newer) = source.load_if_changed(&table).await? {
-            table = newer.with_cache_of(&table);
+        let newest = if last.is_some() { watch.look().await? } else { watch.newest() };
+        if newest.metadata_location() != table.metadata_location() {
+            table = newest;
             stream.extend(&table).await?;
         }
     }

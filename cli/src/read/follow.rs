@@ -1,11 +1,12 @@
 //! Following a table as it grows: delivers what there is, waits, and asks for more; what fails for the moment is tried
-//! again, for a limited time. The stream itself goes on with the very next row, so that none is lost or repeated.
+//! again, for a limited time. When the table is looked at is the matter of its watch. The stream itself goes on with the very next row, so that none is lost or repeated.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use frazil_reader::ChangeStream;
-use frazil_table::catalog::TableSource;
+use frazil_reader::discovery::{Looked, TableWatch};
 use frazil_table::{Advice, Table};
 use tracing::{info, warn};
 
@@ -29,7 +30,7 @@ const N_CAUSES_MAX: usize = 20;
 /// How a table is followed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Time between two looks.
+    /// Pause after the first failure.
     pub(super) interval: Duration,
     /// How long everything may fail.
     pub(super) retry_timeout: Duration,
@@ -37,13 +38,14 @@ pub(super) struct Pace {
     pub(super) has_markers: bool,
 }
 
-/// Delivers what the table has and what comes, until the end that was asked for or an error that stays.
+/// Delivers what the table has and what comes, until the end that was asked for or an error that stays. `table` is the
+/// state that the stream knows.
 ///
 /// # Errors
 /// What reading and writing give; failures of catalog and store that may pass only when they have lasted for the
 /// retry timeout. [`CliError::ClosedPipe`] once nobody reads the output, also while there is nothing to write.
 pub(super) async fn follow(
-    source: &dyn TableSource,
+    mut watch: TableWatch,
     mut table: Table,
     stream: &mut ChangeStream,
     sink: &mut dyn Sink,
@@ -59,31 +61,65 @@ pub(super) async fn follow(
                 deliver(event, sink, limit, pace.has_markers)?;
             }
             Ok(None) if stream.is_finished() => break,
-            Ok(None) => {
-                pause(pace.interval, downstream).await?;
-                match look(source, &table, stream).await {
-                    Ok(newer) => {
+            Ok(None) => match newest(&mut watch, &table, outage.left(), downstream).await? {
+                Ok(newest) if is_same(&newest, &table) => outage.end(&table),
+                Ok(newer) => match stream.extend(&newer).await {
+                    Ok(()) => {
                         outage.end(&table);
-                        table = newer.unwrap_or(table);
+                        table = newer;
                     }
-                    Err(error) => outage.wait(error, &table, N_LOADS_MAX, downstream).await?,
+                    Err(error) => outage.wait(error.into(), &table, N_LOADS_MAX, downstream).await?,
+                },
+                // The watch pauses before it looks again.
+                Err(error) => {
+                    outage.failed(error.into(), &table, N_LOADS_MAX)?;
                 }
-            }
+            },
             Err(error) => outage.wait(error.into(), &table, 0, downstream).await?,
         }
     }
     Ok(())
 }
 
-/// Asks for a newer state of the table and tells the stream. `None` if there is none.
-async fn look(source: &dyn TableSource, table: &Table, stream: &mut ChangeStream) -> Result<Option<Table>, CliError> {
-    let Some(newer) = source.load_if_changed(table).await? else { return Ok(None) };
-    stream.extend(&newer).await?;
-    Ok(Some(newer))
+fn is_same(newest: &Table, table: &Table) -> bool {
+    newest.metadata_location() == table.metadata_location()
+}
+
+/// A state that is another than `table`, or what comes of the next look: one that is made after `left` at the latest.
+/// Ends with [`CliError::ClosedPipe`] if the reader of the output goes away.
+#[expect(clippy::disallowed_methods, reason = "nobody tells when an output is closed")]
+async fn newest(
+    watch: &mut TableWatch,
+    table: &Table,
+    left: Option<Duration>,
+    downstream: &Downstream,
+) -> Result<Looked, CliError> {
+    let newest = watch.newest();
+    if !is_same(&newest, table) {
+        return Ok(Ok(newest));
+    }
+    let mut looked = pin!(async {
+        match left {
+            None => watch.next().await,
+            Some(left) => match tokio::time::timeout(left, watch.next()).await {
+                Ok(looked) => looked,
+                Err(_) => watch.look().await,
+            },
+        }
+    });
+    loop {
+        if downstream.is_gone() {
+            return Err(CliError::ClosedPipe);
+        }
+        tokio::select! {
+            looked = &mut looked => return Ok(looked),
+            () = tokio::time::sleep(DOWNSTREAM_INTERVAL) => {}
+        }
+    }
 }
 
 /// Lets time pass, and ends with [`CliError::ClosedPipe`] if the reader of the output goes away.
-#[expect(clippy::disallowed_methods, reason = "nobody tells of a commit: time has to pass between two looks")]
+#[expect(clippy::disallowed_methods, reason = "time has to pass between two tries")]
 async fn pause(duration: Duration, downstream: &Downstream) -> Result<(), CliError> {
     let mut left = duration;
     loop {
@@ -122,7 +158,6 @@ impl Outage {
     }
 
     /// Waits before the next try; `n_tries` says how often what does not look like passing is tried all the same.
-    #[expect(clippy::disallowed_methods, reason = "how long an outage has lasted is measured here and nowhere else")]
     async fn wait(
         &mut self,
         error: CliError,
@@ -130,6 +165,17 @@ impl Outage {
         n_tries: u32,
         downstream: &Downstream,
     ) -> Result<(), CliError> {
+        pause(self.failed(error, table, n_tries)?, downstream).await
+    }
+
+    /// How long the next try has time to succeed; `None` while nothing fails.
+    fn left(&self) -> Option<Duration> {
+        self.begin.map(|begin| self.pace.retry_timeout.saturating_sub(begin.elapsed()))
+    }
+
+    /// Takes note of a failure. Returns how long to wait before the next try, or the error if there is to be none.
+    #[expect(clippy::disallowed_methods, reason = "how long an outage has lasted is measured here and nowhere else")]
+    fn failed(&mut self, error: CliError, table: &Table, n_tries: u32) -> Result<Duration, CliError> {
         let elapsed = self.begin.get_or_insert_with(Instant::now).elapsed();
         let Next::TryAgain(time) = self.next(&error, n_tries, elapsed) else { return Err(error) };
         if self.is_news(&error) {
@@ -141,7 +187,7 @@ impl Outage {
                 "following the table failed; trying again"
             );
         }
-        pause(time, downstream).await
+        Ok(time)
     }
 
     /// `elapsed` is the time since the first failure. A last try is made at the very end.

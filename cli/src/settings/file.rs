@@ -59,7 +59,7 @@ pub(super) struct FileSettings {
 pub(crate) struct ReaderSettings {
     /// What `--memory-limit` is otherwise.
     pub(crate) memory_limit: Option<u64>,
-    /// Time between two looks at a table that is followed.
+    /// Longest time between two looks at a table that is followed.
     pub(crate) monitor_interval: Option<Duration>,
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use frazil_table::catalog::TableSource;
+use frazil_reader::discovery::{CatalogWatch, TableWatch, WatchSettings};
 use frazil_table::watermark::{TableWatermark, WatermarkName, table_watermark};
-use frazil_table::{Advice, Table};
+use frazil_table::{Advice, SystemClock, Table};
 use tracing::{info, warn};
 
 use crate::args::{GlobalArgs, WatermarkArgs};
+use crate::clock::seed;
 use crate::error::CliError;
 use crate::open::open_source;
 
@@ -41,25 +42,44 @@ impl Patience {
 /// Where the table is found and what it said last, as far as that is known.
 #[derive(Debug, Default)]
 struct Watch {
-    opened: Option<(Arc<dyn TableSource>, Table)>,
+    opened: Option<(TableWatch, Table)>,
     /// Of the table as it is in `opened`.
     watermark: Option<TableWatermark>,
 }
 
 impl Watch {
-    /// Brings everything up to date. What has not changed is not looked at again.
+    /// Brings everything up to date, with a look that is made now, or, if there is a `pause`, within that time. What
+    /// has not changed is not looked at again.
     async fn look(
         &mut self,
         args: &WatermarkArgs,
         global: &GlobalArgs,
         names: &[WatermarkName],
+        pause: Option<Pause>,
     ) -> Result<&TableWatermark, CliError> {
         let table = match &mut self.opened {
-            None => &self.opened.insert(open_source(&args.table(), global).await?).1,
-            Some((source, table)) => {
-                if let Some(newer) = source.load_if_changed(table).await? {
-                    info!(metadata_location = newer.metadata_location(), "table changed");
-                    *table = newer;
+            None => {
+                if let Some(pause) = pause {
+                    pause.pass().await;
+                }
+                let (source, table) = open_source(&args.table(), global).await?;
+                let interval_max = super::patience(args).poll_interval;
+                let settings = WatchSettings { interval_max, seed: seed(), ..WatchSettings::default() };
+                let watch = CatalogWatch::new(settings, Arc::new(SystemClock)).watch(source, table.clone());
+                &self.opened.insert((watch, table)).1
+            }
+            Some((watch, table)) => {
+                let looked = match pause {
+                    None => watch.look().await,
+                    Some(Pause(pause)) => match tokio::time::timeout(pause, watch.next()).await {
+                        Ok(looked) => looked,
+                        Err(_) => watch.look().await,
+                    },
+                };
+                let newest = looked?;
+                if newest.metadata_location() != table.metadata_location() {
+                    info!(metadata_location = newest.metadata_location(), "table changed");
+                    *table = newest;
                     self.watermark = None;
                 }
                 &*table
@@ -77,6 +97,17 @@ impl Watch {
             (Some((_, table)), Some(watermark)) => Ok((table, watermark)),
             _ => Err(CliError::Internal("a look at a table without an outcome".to_owned())),
         }
+    }
+}
+
+/// Time before a look.
+#[derive(Debug, Clone, Copy)]
+struct Pause(Duration);
+
+impl Pause {
+    #[expect(clippy::disallowed_methods, reason = "waiting for time to pass is what was asked for")]
+    async fn pass(self) {
+        tokio::time::sleep(self.0).await;
     }
 }
 
@@ -104,8 +135,9 @@ async fn watch(
     patience: Patience,
 ) -> Result<(Table, TableWatermark), CliError> {
     let begin = Instant::now();
+    let mut pause = None;
     loop {
-        let failure = match watch.look(args, global, names).await {
+        let failure = match watch.look(args, global, names, pause).await {
             Ok(watermark) if watermark.time.ms() >= reach_ms => return watch.seen(),
             Ok(_) => None,
             Err(error) if error.advice() == Advice::RetryLater => Some(error),
@@ -114,12 +146,12 @@ async fn watch(
         match (patience.next(begin.elapsed()), failure) {
             (Next::Stop, None) => return watch.seen(),
             (Next::Stop, Some(error)) => return Err(error),
-            (Next::LookAgain(pause), failure) => {
+            (Next::LookAgain(time), failure) => {
                 match failure {
                     Some(error) => warn!("{}; asking again", error.line()),
                     None => info!("not yet reached; asking again"),
                 }
-                tokio::time::sleep(pause).await;
+                pause = Some(Pause(time));
             }
         }
     }
@@ -135,7 +167,7 @@ mod tests {
     use clap::Parser;
     use frazil_fixtures::table;
     use frazil_table::TableError;
-    use frazil_table::catalog::{TableLocator, table_source};
+    use frazil_table::catalog::{TableLocator, TableSource, table_source};
     use frazil_table::storage::Storage;
     use frazil_table::watermark::TimeUnit;
 
@@ -195,7 +227,11 @@ mod tests {
         let cli = Cli::try_parse_from(line).unwrap();
         let Command::Watermark(args) = &cli.command else { panic!("another command") };
         let source: Arc<dyn TableSource> = Arc::new(Scripted(Mutex::new(answers.into())));
-        let opened = Watch { opened: Some((source, version(6).await)), watermark: None };
+        // Looked at when the wait asks for it, and at no other time.
+        let settings = WatchSettings { interval_max: Duration::from_secs(3600), ..WatchSettings::default() };
+        let table = version(6).await;
+        let watch = CatalogWatch::new(settings, Arc::new(SystemClock)).watch(source, table.clone());
+        let opened = Watch { opened: Some((watch, table)), watermark: None };
         let names = [WatermarkName::Property { key: "flink.watermark".to_owned(), unit: TimeUnit::Millis }];
         let patience = Patience { timeout, poll_interval: Duration::from_millis(1) };
         watch(opened, args, &cli.global, &names, 1_709_347_500_000, patience).await
