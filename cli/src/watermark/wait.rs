@@ -230,8 +230,8 @@ mod tests {
         // Looked at when the wait asks for it, and at no other time.
         let settings = WatchSettings { interval_max: Duration::from_secs(3600), ..WatchSettings::default() };
         let table = version(6).await;
-        let watch = CatalogWatch::new(settings, Arc::new(SystemClock)).watch(source, table.clone());
-        let opened = Watch { opened: Some((watch, table)), watermark: None };
+        let watched = CatalogWatch::new(settings, Arc::new(SystemClock)).watch(source, table.clone());
+        let opened = Watch { opened: Some((watched, table)), watermark: None };
         let names = [WatermarkName::Property { key: "flink.watermark".to_owned(), unit: TimeUnit::Millis }];
         let patience = Patience { timeout, poll_interval: Duration::from_millis(1) };
         watch(opened, args, &cli.global, &names, 1_709_347_500_000, patience).await
