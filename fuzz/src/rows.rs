@@ -153,7 +153,7 @@ async fn read_data(table: &Table, file: &Arc<FileEntry>) -> Result<()> {
 
     let wanted = [0, 2, 3, file.record_count / 2].into_iter().filter(|position| *position < file.record_count);
     let positions: std::collections::BTreeSet<u64> = wanted.collect();
-    let select = RowSelect { positions: Some(Arc::new(positions.iter().copied().collect())), row_groups: None };
+    let select = RowSelect { positions: Some(Arc::new(positions.iter().copied().collect())), ..RowSelect::default() };
     let some = n_rows(&reader, &projection, select).await?;
     assert_eq!(some, positions.len() as u64, "rows at chosen positions");
 

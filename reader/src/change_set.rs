@@ -1,12 +1,14 @@
-//! The change set of one snapshot: resolved as a whole, then emitted batch by batch.
+//! The change set of one snapshot: resolved as a whole, then emitted file by file.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
 use arrow_select::interleave::interleave_record_batch;
 use frazil_table::changes::RowChanges;
+use frazil_table::file::FileEntry;
 use frazil_table::scan::PositionedBatch;
 use frazil_table::{Table, TableError};
 use roaring::RoaringTreemap;
@@ -59,6 +61,7 @@ impl From<DuplicateKey> for ResolveError {
 }
 
 /// The resolved change set of one snapshot.
+#[derive(Debug)]
 pub(crate) struct ChangeSet {
     table: Table,
     layout: Layout,
@@ -69,13 +72,6 @@ pub(crate) struct ChangeSet {
     /// Removed rows, by source, that are before images.
     before: BTreeMap<u32, RoaringTreemap>,
     images: Option<Arc<Images>>,
-    stage: Stage,
-}
-
-enum Stage {
-    Deletes { source: usize, rows: Option<OutputRows> },
-    Additions { source: usize, rows: Option<OutputRows> },
-    Done,
 }
 
 impl ChangeSet {
@@ -96,7 +92,6 @@ impl ChangeSet {
             resolution: Resolution::default(),
             before: BTreeMap::new(),
             images: None,
-            stage: Stage::Deletes { source: 0, rows: None },
         };
         if !set.removed.is_empty() && !set.added.is_empty() {
             set.resolve_rows().await?;
@@ -240,7 +235,7 @@ impl ChangeSet {
         for (index, positions) in &self.before {
             let Some(source) = self.removed.get(*index as usize) else { continue };
             let pick = Pick::Only(Arc::new(positions.clone()));
-            let mut rows = source.read_output(&self.table, &self.layout, pick, self.settings.batch_rows).await?;
+            let mut rows = source.read_output(&self.table, &self.layout, pick, 0, self.settings.batch_rows).await?;
             while let Some(batch) = rows.next(&self.layout).await? {
                 let refs: Vec<RowRef> = (0..batch.batch.num_rows())
                     .filter_map(|row| batch.positions.get(row))
@@ -253,76 +248,49 @@ impl ChangeSet {
         Ok(())
     }
 
-    /// The next changes: first rows that disappeared, then rows that appeared, an updated one directly
-    /// preceded by its before image. `None` at the end; no batch is empty.
-    pub(crate) async fn next(&mut self) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch)>> {
-        loop {
-            match &mut self.stage {
-                Stage::Deletes { rows: Some(rows), source } => {
-                    if let Some(batch) = rows.next(&self.layout).await? {
-                        let operations = vec![ChangelogOperation::Delete; batch.batch.num_rows()];
-                        return Ok(Some((operations, batch.batch)));
-                    }
-                    self.stage = Stage::Deletes { source: *source + 1, rows: None };
-                }
-                Stage::Deletes { rows: None, source } => {
-                    let index = *source;
-                    self.stage = match self.removed.get(index) {
-                        None => Stage::Additions { source: 0, rows: None },
-                        Some(_) => Stage::Deletes { source: index, rows: Some(self.open_deletes(index).await?) },
-                    };
-                }
-                Stage::Additions { rows: Some(rows), source } => {
-                    let index = *source;
-                    if let Some(batch) = rows.next(&self.layout).await? {
-                        return Ok(Some(self.with_before_images(index, batch).await?));
-                    }
-                    self.stage = Stage::Additions { source: index + 1, rows: None };
-                }
-                Stage::Additions { rows: None, source } => {
-                    let index = *source;
-                    self.stage = match self.added.get(index) {
-                        None => Stage::Done,
-                        Some(_) => Stage::Additions { source: index, rows: Some(self.open_additions(index).await?) },
-                    };
-                }
-                Stage::Done => return Ok(None),
-            }
-        }
+    /// The file of each source of removed rows, in order.
+    pub(crate) fn removed_files(&self) -> Vec<Arc<FileEntry>> {
+        self.removed.iter().map(|source| source.rows.file.clone()).collect()
     }
 
-    /// The next rows that appeared, an updated one without its before image.
-    pub(crate) async fn next_additions(&mut self) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch)>> {
-        while let Some((operations, rows)) = self.next().await? {
-            let mask: BooleanArray = operations.iter().map(|operation| Some(operation.adds())).collect();
-            let rows = filter_record_batch(&rows, &mask).map_err(|error| internal(&error.to_string()))?;
-            if rows.num_rows() > 0 {
-                return Ok(Some((vec![ChangelogOperation::Insert; rows.num_rows()], rows)));
-            }
-        }
-        Ok(None)
+    /// The file of each source of added rows, in order.
+    pub(crate) fn added_files(&self) -> Vec<Arc<FileEntry>> {
+        self.added.iter().map(|source| source.rows.file.clone()).collect()
     }
 
-    async fn open_deletes(&self, index: usize) -> Result<OutputRows> {
+    /// Schema of what is opened.
+    pub(crate) fn output_schema(&self) -> &SchemaRef {
+        self.layout.output_projection.arrow_schema()
+    }
+
+    /// The rows of a source that disappeared, from a position on.
+    pub(crate) async fn open_removed(&self, index: usize, first_position: u64) -> Result<OutputRows> {
         let key = u32::try_from(index).map_err(|_| internal("more than 2^32 files"))?;
         let mut left_out = self.resolution.carried_removed.get(&key).cloned().unwrap_or_default();
         if let Some(before) = self.before.get(&key) {
             left_out |= before;
         }
-        self.open(&self.removed, index, Pick::except(Some(&left_out))).await
+        self.open(&self.removed, index, Pick::except(Some(&left_out)), first_position).await
     }
 
-    async fn open_additions(&self, index: usize) -> Result<OutputRows> {
+    /// The rows of a source that appeared, from a position on, updated ones included.
+    pub(crate) async fn open_added(&self, index: usize, first_position: u64) -> Result<OutputRows> {
         let key = u32::try_from(index).map_err(|_| internal("more than 2^32 files"))?;
-        self.open(&self.added, index, Pick::except(self.resolution.carried_added.get(&key))).await
+        self.open(&self.added, index, Pick::except(self.resolution.carried_added.get(&key)), first_position).await
     }
 
-    async fn open(&self, sources: &[Source], index: usize, pick: Pick) -> Result<OutputRows> {
+    async fn open(&self, sources: &[Source], index: usize, pick: Pick, first_position: u64) -> Result<OutputRows> {
         let source = sources.get(index).ok_or_else(|| internal("a source is gone"))?;
-        source.read_output(&self.table, &self.layout, pick, self.settings.batch_rows).await
+        source.read_output(&self.table, &self.layout, pick, first_position, self.settings.batch_rows).await
     }
 
-    async fn with_before_images(
+    /// The next rows of what was opened; `None` at the end. No batch is empty.
+    pub(crate) async fn next_of(&self, rows: &mut OutputRows) -> Result<Option<PositionedBatch>> {
+        rows.next(&self.layout).await
+    }
+
+    /// The changes that added rows of a source are: inserts, and updates with their before images in front.
+    pub(crate) async fn with_before_images(
         &self,
         index: usize,
         batch: PositionedBatch,

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use frazil_table::changes::{RowChanges, RowSource, SnapshotChanges, added_rows, row_changes, snapshot_changes};
-use frazil_table::deletes::{KeySetLimit, LiveRows};
+use frazil_table::deletes::{KeySetLimit, in_reading_order};
 use frazil_table::filter::BoundFilter;
 use frazil_table::scan::Projection;
 use frazil_table::{FieldId, SnapshotId, Table};
@@ -18,10 +17,12 @@ use crate::event::ChangelogOperation;
 use crate::filter::ChangeFilter;
 use crate::net::Fold;
 use crate::options::{Mode, OnNonAppend, OnReplaceMismatch, ReadOptions, ReplaceCheck};
+use crate::place::{Delivered, Place, PlacePhase};
 use crate::range::Step;
 use crate::resolution::Unchanged;
-use crate::rows::RowStream;
+use crate::rows::groups_of;
 use crate::source::Layout;
+use crate::split::{Scan, Split, SplitRows, Take, additions, resolved};
 use crate::upsert::{Keys, Limits, upserts};
 use crate::{Result, columns, replace};
 
@@ -60,106 +61,44 @@ impl Pairing {
     }
 }
 
-/// Where the changes of one snapshot come from.
-pub(crate) enum Changes {
-    None,
-    Full(Box<RowStream>),
-    /// Rows that need no other to be looked at: what does not match a filter is not read.
-    Plain(Plain),
-    /// What belongs together is decided without a filter, which is applied to the outcome.
-    Resolved(Box<ChangeSet>),
-    /// Of a change set, only the rows that are there now.
-    Additions(Box<ChangeSet>),
-}
-
-/// Rows of one kind after the other.
+/// The changes of one snapshot, or of several that are summed up.
 #[derive(Default)]
-pub(crate) struct Plain {
-    sources: VecDeque<PlainSource>,
-    rows: Option<(Take, LiveRows)>,
-}
-
-struct PlainSource {
-    take: Take,
-    source: RowSource,
-    projection: Projection,
-    filter: Option<Arc<BoundFilter>>,
-}
-
-/// What becomes of the rows of a source.
-#[derive(Clone)]
-enum Take {
-    /// All are of one kind.
-    All(ChangelogOperation),
-    /// Rows that match the filter are there; of the others a keyed sink must know that they are not.
-    Upserts(Box<(ChangeFilter, Keys)>),
-}
-
-impl Plain {
-    fn push(
-        &mut self,
-        operation: ChangelogOperation,
-        sources: Vec<RowSource>,
-        projection: &Projection,
-        filter: Option<&ChangeFilter>,
-    ) {
-        self.sources.extend(sources.into_iter().map(|source| PlainSource {
-            take: Take::All(operation),
-            source,
-            projection: projection.clone(),
-            filter: filter.map(|filter| filter.rows.clone()),
-        }));
-    }
-
-    fn push_upserts(&mut self, sources: Vec<RowSource>, projection: &Projection, filter: &ChangeFilter, keys: &Keys) {
-        self.sources.extend(sources.into_iter().map(|source| PlainSource {
-            take: Take::Upserts(Box::new((filter.clone(), keys.clone()))),
-            source,
-            projection: projection.clone(),
-            filter: None,
-        }));
-    }
-
-    async fn next(&mut self, reading: &Reading) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch)>> {
-        loop {
-            if let Some((take, rows)) = &mut self.rows {
-                if let Some(batch) = rows.next_rows().await? {
-                    return Ok(Some(match take {
-                        Take::All(operation) => (vec![*operation; batch.num_rows()], batch),
-                        Take::Upserts(of) => {
-                            let (output, matching) = of.0.split(&batch)?;
-                            of.1.upserts(&output, &matching)?
-                        }
-                    }));
-                }
-                self.rows = None;
-            }
-            let Some(PlainSource { take, source, projection, filter }) = self.sources.pop_front() else {
-                return Ok(None);
-            };
-            let batch_rows = reading.options.batch_rows;
-            let rows = source.read_matching(&reading.table, &projection, filter.as_ref(), batch_rows).await?;
-            self.rows = Some((take, rows));
-        }
-    }
+pub(crate) struct Changes {
+    splits: VecDeque<Split>,
+    /// Where the first of the splits is to start.
+    first_position: u64,
+    rows: Option<SplitRows>,
 }
 
 impl Changes {
-    /// The next changes; `None` at the end. A batch may be empty, and none ends between the images of an update.
-    pub(crate) async fn next(&mut self, reading: &Reading) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch)>> {
-        let changes = match self {
-            Self::None => return Ok(None),
-            Self::Full(rows) => {
-                let rows = rows.next().await?;
-                return Ok(rows.map(|rows| (vec![ChangelogOperation::Insert; rows.num_rows()], rows)));
+    fn new(splits: impl IntoIterator<Item = Split>) -> Self {
+        Self { splits: splits.into_iter().collect(), ..Self::default() }
+    }
+
+    /// What is left of them after a place.
+    fn after(mut self, place: Option<Place>) -> Self {
+        let Some(place) = place else { return self };
+        while let Some(split) = self.splits.front() {
+            if let Some(position) = split.rest_after(place) {
+                self.first_position = position;
+                break;
             }
-            Self::Plain(plain) => return plain.next(reading).await,
-            Self::Resolved(set) => set.next().await?,
-            Self::Additions(set) => set.next_additions().await?,
-        };
-        match (changes, &reading.filter) {
-            (Some((operations, rows)), Some(filter)) => Ok(Some(filter.apply(&operations, &rows)?)),
-            (changes, _) => Ok(changes),
+            self.splits.pop_front();
+        }
+        self
+    }
+
+    /// The next changes; `None` at the end. A batch may be empty, and none ends between the images of an update.
+    pub(crate) async fn next(&mut self) -> Result<Option<Delivered>> {
+        loop {
+            if let Some(rows) = &mut self.rows {
+                if let Some(delivered) = rows.next().await? {
+                    return Ok(Some(delivered));
+                }
+                self.rows = None;
+            }
+            let Some(split) = self.splits.pop_front() else { return Ok(None) };
+            self.rows = Some(split.open(std::mem::take(&mut self.first_position)).await?);
         }
     }
 }
@@ -168,7 +107,7 @@ impl Changes {
 enum Differences {
     None,
     /// Rows, with their change set where it had to be known.
-    Rows(RowChanges, Option<Box<ChangeSet>>),
+    Rows(RowChanges, Option<ChangeSet>),
 }
 
 impl Reading {
@@ -185,37 +124,41 @@ impl Reading {
         columns::output(&self.table, schema, self.output_ids.as_deref())
     }
 
-    /// Opens what is delivered of one snapshot.
-    pub(crate) async fn changes(&self, step: &Step, pairing: &Pairing, output: &Projection) -> Result<Changes> {
-        if step.is_full {
-            let ReadOptions { memory_limit_bytes, batch_rows, .. } = self.options;
-            let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
-            let output = output.clone();
-            let rows =
-                RowStream::open(&self.table, Some(&step.snapshot), output, filter, memory_limit_bytes, batch_rows);
-            return Ok(Changes::Full(Box::new(rows.await?)));
-        }
-        match self.options.mode {
-            Mode::Append => self.appends(step, pairing, output).await,
-            Mode::Upsert => self.upserts(step, pairing, output).await,
+    /// Opens what is delivered of one snapshot: all of it, or what comes after a place.
+    pub(crate) async fn changes(
+        &self,
+        step: &Step,
+        pairing: &Pairing,
+        output: &Projection,
+        after: Option<Place>,
+    ) -> Result<Changes> {
+        let changes = match self.options.mode {
+            _ if step.is_full => self.full(step, output).await?,
+            Mode::Append => self.appends(step, pairing, output).await?,
+            Mode::Upsert => self.upserts(step, pairing, output).await?,
             Mode::Changelog | Mode::Net => match self.differences(step, pairing, output).await? {
-                Differences::None => Ok(Changes::None),
-                Differences::Rows(_, Some(set)) => Ok(Changes::Resolved(set)),
-                Differences::Rows(rows, None) if rows.removed.is_empty() => {
-                    let mut plain = Plain::default();
-                    plain.push(ChangelogOperation::Insert, rows.added, output, self.filter.as_ref());
-                    Ok(Changes::Plain(plain))
-                }
+                Differences::None => Changes::default(),
+                Differences::Rows(_, Some(set)) => Changes::new(resolved(set, self.filter.as_ref())),
+                Differences::Rows(rows, None) if rows.removed.is_empty() => self.inserts(rows.added, output),
                 Differences::Rows(rows, None) => {
                     let unchanged = if self.options.emit_noop_updates { Unchanged::Pair } else { Unchanged::default() };
-                    Ok(Changes::Resolved(Box::new(self.resolve(step, rows, pairing, output, unchanged).await?)))
+                    let set = self.resolve(step, rows, pairing, output, unchanged).await?;
+                    Changes::new(resolved(set, self.filter.as_ref()))
                 }
             },
-        }
+        };
+        Ok(changes.after(after))
     }
 
-    /// Opens what the changes of several snapshots come to, in the schema of the last.
-    pub(crate) async fn net_changes(&self, steps: &[Step], pairing: &Pairing, output: &Projection) -> Result<Changes> {
+    /// Opens what the changes of several snapshots come to, in the schema of the last: all of it, or what comes after
+    /// a place.
+    pub(crate) async fn net_changes(
+        &self,
+        steps: &[Step],
+        pairing: &Pairing,
+        output: &Projection,
+        after: Option<Place>,
+    ) -> Result<Changes> {
         let mut fold = Fold::default();
         for step in steps {
             // All rows of a snapshot are what it adds to nothing.
@@ -223,19 +166,38 @@ impl Reading {
                 fold.push(&rows);
             }
         }
-        let Some(last) = steps.last() else { return Ok(Changes::None) };
+        let Some(last) = steps.last() else { return Ok(Changes::default()) };
         let set = self.resolve(last, fold.finish(), pairing, output, Unchanged::Cancel).await?;
-        Ok(Changes::Resolved(Box::new(set)))
+        Ok(Changes::new(resolved(set, self.filter.as_ref())).after(after))
+    }
+
+    async fn full(&self, step: &Step, output: &Projection) -> Result<Changes> {
+        // A filter may leave out files, but then others would have other ordinals than without it.
+        let groups = groups_of(&self.table, &step.snapshot, None).await?;
+        let ahead = self.table.read_ahead(|| in_reading_order(groups.iter().map(Vec::as_slice)));
+        let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
+        let scan = self.scan(Take::All(ChangelogOperation::Insert), output.clone(), filter);
+        Ok(Changes::new(scan.full_splits(groups, ahead, self.key_set_limit())))
+    }
+
+    fn inserts(&self, added: Vec<RowSource>, output: &Projection) -> Changes {
+        let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
+        let scan = self.scan(Take::All(ChangelogOperation::Insert), output.clone(), filter);
+        Changes::new(scan.splits(PlacePhase::Additions, added))
+    }
+
+    fn scan(&self, take: Take, projection: Projection, filter: Option<Arc<BoundFilter>>) -> Scan {
+        Scan { table: self.table.clone(), take, projection, filter, batch_rows: self.options.batch_rows }
     }
 
     async fn appends(&self, step: &Step, pairing: &Pairing, output: &Projection) -> Result<Changes> {
-        let Some(files) = self.changed_files(step).await? else { return Ok(Changes::None) };
+        let Some(files) = self.changed_files(step).await? else { return Ok(Changes::default()) };
         let rows = if is_replace(step) {
             let rows = self.row_changes(step, &files).await?;
             match self.changed_by_replace(step, &rows, pairing, output).await? {
-                None => return Ok(Changes::None),
+                None => return Ok(Changes::default()),
                 Some(set) if self.options.on_non_append == OnNonAppend::AddedOnly => {
-                    return Ok(Changes::Additions(set));
+                    return Ok(Changes::new(additions(set, self.filter.as_ref())));
                 }
                 Some(_) => None,
             }
@@ -246,11 +208,7 @@ impl Reading {
             None
         };
         match (rows, self.options.on_non_append) {
-            (Some(rows), _) => {
-                let mut plain = Plain::default();
-                plain.push(ChangelogOperation::Insert, rows, output, self.filter.as_ref());
-                Ok(Changes::Plain(plain))
-            }
+            (Some(rows), _) => Ok(self.inserts(rows, output)),
             (None, OnNonAppend::Fail) => Err(ReadError::NonAppend {
                 snapshot_id: SnapshotId::new(step.snapshot.snapshot_id()),
                 operation: step.snapshot.summary().operation.as_str().to_owned(),
@@ -258,35 +216,36 @@ impl Reading {
             (None, OnNonAppend::Skip | OnNonAppend::AddedOnly) => {
                 let snapshot_id = step.snapshot.snapshot_id();
                 info!(table = self.table.name(), snapshot_id, "snapshot skipped that is no append");
-                Ok(Changes::None)
+                Ok(Changes::default())
             }
         }
     }
 
     async fn upserts(&self, step: &Step, pairing: &Pairing, output: &Projection) -> Result<Changes> {
-        let Some(files) = self.changed_files(step).await? else { return Ok(Changes::None) };
+        let Some(files) = self.changed_files(step).await? else { return Ok(Changes::default()) };
         if is_replace(step) {
             let rows = self.row_changes(step, &files).await?;
             if self.changed_by_replace(step, &rows, pairing, output).await?.is_none() {
-                return Ok(Changes::None);
+                return Ok(Changes::default());
             }
         }
         let limits = Limits { memory_bytes: self.options.memory_limit_bytes, batch_rows: self.options.batch_rows };
         let found = upserts(&self.table, &step.snapshot, step.parent.as_ref(), &files, pairing.key(), limits).await?;
         let schema = self.output_schema(step)?;
         let key_columns = Projection::select(&self.table, &schema, pairing.key())?;
-        let mut plain = Plain::default();
         // Whether a row that is gone matched cannot be known.
-        plain.push(ChangelogOperation::Delete, found.deletes, &key_columns, None);
-        match &self.filter {
-            None => plain.push(ChangelogOperation::UpdateAfter, found.added, output, None),
+        let deletes = self.scan(Take::All(ChangelogOperation::Delete), key_columns, None);
+        let added = match &self.filter {
+            None => self.scan(Take::All(ChangelogOperation::UpdateAfter), output.clone(), None),
             Some(filter) => {
                 let names = columns::names_of(&self.table, pairing.key());
                 let keys = Keys::new(output.arrow_schema(), pairing.key(), &names)?;
-                plain.push_upserts(found.added, &filter.extend(&self.table, output.clone())?, filter, &keys);
+                let take = Take::Upserts(Box::new((filter.clone(), keys)));
+                self.scan(take, filter.extend(&self.table, output.clone())?, None)
             }
-        }
-        Ok(Changes::Plain(plain))
+        };
+        let deletes = deletes.splits(PlacePhase::Removals, found.deletes);
+        Ok(Changes::new(deletes.chain(added.splits(PlacePhase::Additions, found.added))))
     }
 
     /// The files that the snapshot changed; `None` if there are none or it is a compaction that is believed.
@@ -372,7 +331,7 @@ impl Reading {
         rows: &RowChanges,
         pairing: &Pairing,
         output: &Projection,
-    ) -> Result<Option<Box<ChangeSet>>> {
+    ) -> Result<Option<ChangeSet>> {
         let set = self.resolve(step, rows.clone(), pairing, output, Unchanged::Cancel).await?;
         let (n_added, n_removed) = set.counts();
         if n_added == 0 && n_removed == 0 {
@@ -387,7 +346,7 @@ impl Reading {
             }
             OnReplaceMismatch::Emit => {
                 warn!(table = self.table.name(), %snapshot_id, n_added, n_removed, "replace snapshot changed rows");
-                Ok(Some(Box::new(set)))
+                Ok(Some(set))
             }
         }
     }

@@ -4,7 +4,8 @@
 //! [`read_rows`] the rows of one snapshot.
 //!
 //! Inside, from the outside in: `stream` walks over snapshots, `follow` plans those of a table that grows, `delivery`
-//! opens what a mode delivers of one snapshot or, with `net`, of several; `replace` proves compactions harmless,
+//! lists what a mode delivers of one snapshot or, with `net`, of several, as a `split` for each file, and `place` says how
+//! far that has got; `replace` proves compactions harmless,
 //! `change_set` drives one change set, `resolution` decides which of its rows belong together, `upsert` finds what a
 //! keyed sink needs.
 
@@ -19,12 +20,14 @@ mod follow;
 mod images;
 mod net;
 mod options;
+mod place;
 mod range;
 mod replace;
 mod resolution;
 mod row_hash;
 mod rows;
 mod source;
+mod split;
 mod stream;
 mod upsert;
 

@@ -84,14 +84,7 @@ impl RowStream {
     ) -> Result<Self> {
         let groups = match snapshot {
             None => VecDeque::new(),
-            Some(snapshot) => {
-                let live = match &filter {
-                    None => live_files(table, snapshot).await?,
-                    Some(filter) => files_that_may_match(table, snapshot, filter).await?,
-                };
-                let index = DeleteIndex::new(table, &live.deletes)?;
-                groups(live.data.into_iter().map(|file| (file.clone(), index.for_file(table, &file))))
-            }
+            Some(snapshot) => groups_of(table, snapshot, filter.as_deref()).await?,
         };
         Ok(Self {
             _ahead: table.read_ahead(|| in_reading_order(groups.iter().map(Vec::as_slice))),
@@ -146,6 +139,21 @@ impl RowStream {
             }
         }
     }
+}
+
+/// The live data files of a snapshot, with a filter those that may hold a matching row, by the deletes that they share,
+/// in the order in which they are read.
+pub(crate) async fn groups_of(
+    table: &Table,
+    snapshot: &SnapshotRef,
+    filter: Option<&BoundFilter>,
+) -> Result<VecDeque<Vec<FileWithDeletes>>> {
+    let live = match filter {
+        None => live_files(table, snapshot).await?,
+        Some(filter) => files_that_may_match(table, snapshot, filter).await?,
+    };
+    let index = DeleteIndex::new(table, &live.deletes)?;
+    Ok(groups(live.data.into_iter().map(|file| (file.clone(), index.for_file(table, &file)))))
 }
 
 /// The data files that may hold a matching row, and the deletes that may apply to them. Manifests whose partitions

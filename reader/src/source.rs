@@ -118,7 +118,7 @@ impl Source {
         batch_rows: usize,
     ) -> Result<SourceRows> {
         Ok(match &self.kept {
-            Some(kept) => SourceRows::Kept { batches: kept.clone(), next: 0, pick },
+            Some(kept) => SourceRows::Kept { batches: kept.clone(), next: 0, pick, first_position: 0 },
             None => SourceRows::Read(pick.apply_to(&self.rows).read(table, &layout.combined, batch_rows).await?),
         })
     }
@@ -142,19 +142,19 @@ impl Source {
         self.kept = None;
     }
 
-    /// Reads what the consumer gets of some of the rows.
+    /// Reads what the consumer gets of some of the rows, from a position on.
     pub(crate) async fn read_output(
         &self,
         table: &Table,
         layout: &Layout,
         pick: Pick,
+        first_position: u64,
         batch_rows: usize,
     ) -> Result<OutputRows> {
-        let rows = match (&self.kept, &pick) {
-            (Some(kept), _) => SourceRows::Kept { batches: kept.clone(), next: 0, pick },
-            (None, Pick::All) => SourceRows::Read(self.rows.read(table, &layout.output_projection, batch_rows).await?),
-            (None, _) => {
-                let source = pick.apply_to(&self.rows);
+        let rows = match &self.kept {
+            Some(kept) => SourceRows::Kept { batches: kept.clone(), next: 0, pick, first_position },
+            None => {
+                let source = pick.apply_to(&self.rows).starting_at(first_position);
                 SourceRows::Read(source.read(table, &layout.output_projection, batch_rows).await?)
             }
         };
@@ -196,13 +196,16 @@ impl Pick {
         source.with_rows(rows)
     }
 
-    fn filter(&self, batch: &PositionedBatch) -> Result<PositionedBatch> {
-        if matches!(self, Self::All) {
+    /// Those of the rows that are at `first_position` or behind it.
+    fn filter(&self, batch: &PositionedBatch, first_position: u64) -> Result<PositionedBatch> {
+        let is_behind = batch.positions.get(0).is_none_or(|position| position >= first_position);
+        if is_behind && matches!(self, Self::All) {
             return Ok(batch.clone());
         }
+        let contains = |position: u64| position >= first_position && self.contains(position);
         let positions: Vec<u64> = (0..batch.batch.num_rows()).filter_map(|i| batch.positions.get(i)).collect();
-        let mask: BooleanArray = positions.iter().map(|position| Some(self.contains(*position))).collect();
-        let kept: Vec<u64> = positions.into_iter().filter(|position| self.contains(*position)).collect();
+        let mask: BooleanArray = positions.iter().map(|position| Some(contains(*position))).collect();
+        let kept: Vec<u64> = positions.into_iter().filter(|position| contains(*position)).collect();
         let batch = filter_record_batch(&batch.batch, &mask)
             .map_err(|error| TableError::Internal { detail: error.to_string() })?;
         Ok(PositionedBatch { positions: Positions::List(kept.into()), batch })
@@ -213,7 +216,7 @@ impl Pick {
 #[derive(Debug)]
 pub(crate) enum SourceRows {
     Read(LiveRows),
-    Kept { batches: Arc<Vec<PositionedBatch>>, next: usize, pick: Pick },
+    Kept { batches: Arc<Vec<PositionedBatch>>, next: usize, pick: Pick, first_position: u64 },
 }
 
 impl SourceRows {
@@ -221,10 +224,10 @@ impl SourceRows {
     pub(crate) async fn next(&mut self) -> Result<Option<PositionedBatch>> {
         match self {
             Self::Read(rows) => Ok(rows.next().await?),
-            Self::Kept { batches, next, pick } => {
+            Self::Kept { batches, next, pick, first_position } => {
                 while let Some(batch) = batches.get(*next) {
                     *next += 1;
-                    let batch = pick.filter(batch)?;
+                    let batch = pick.filter(batch, *first_position)?;
                     if batch.batch.num_rows() > 0 {
                         return Ok(Some(batch));
                     }

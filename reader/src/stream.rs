@@ -17,6 +17,7 @@ use crate::event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, 
 use crate::filter::ChangeFilter;
 use crate::follow::{Plan, Position, plan};
 use crate::options::{Mode, OnKeyChange, ReadOptions, SchemaMode};
+use crate::place::{Delivered, Place};
 use crate::range::{Step, steps};
 use crate::rows::pinned;
 use crate::upsert::{fit, nullable_schema};
@@ -92,10 +93,8 @@ struct Current {
     shown: SchemaRef,
     /// `None` while they are not open: at first, and after an error.
     changes: Option<Changes>,
-    /// Rows delivered.
-    n_rows: u64,
-    /// Rows that were delivered before the changes were opened the last time.
-    n_skipped: u64,
+    /// What has been handled.
+    place: Option<Place>,
 }
 
 /// What begins, before anything of the stream is changed.
@@ -219,7 +218,7 @@ impl ChangeStream {
     /// The next event; `None` at the end of the range, or of what there is so far.
     ///
     /// After an error the stream can be asked again, and goes on with the very next row: what a snapshot changed is
-    /// computed anew, and the rows that were delivered are left out. The same holds if the future is dropped.
+    /// computed anew, and the rows that were handled are not read again. The same holds if the future is dropped.
     ///
     /// # Errors
     /// As for [`frazil_table::changes::row_changes`]; [`ReadError::ReplaceMismatch`], [`ReadError::DuplicateKey`],
@@ -284,8 +283,7 @@ impl ChangeStream {
             phase: if first.is_full { Phase::Full } else { Phase::Incremental },
         });
         let watermark_ms = last.watermark_ms;
-        let mut current =
-            Current { steps, snapshot, watermark_ms, pairing, output, shown, changes: None, n_rows: 0, n_skipped: 0 };
+        let mut current = Current { steps, snapshot, watermark_ms, pairing, output, shown, changes: None, place: None };
         current.changes = Some(current.open(&self.reading).await?);
         Ok(Opening { current, new_key })
     }
@@ -350,8 +348,8 @@ impl ChangeStream {
 impl Current {
     async fn open(&self, reading: &Reading) -> Result<Changes> {
         match (reading.options.mode, self.steps.as_slice()) {
-            (Mode::Net, steps) => reading.net_changes(steps, &self.pairing, &self.output).await,
-            (_, [step]) => reading.changes(step, &self.pairing, &self.output).await,
+            (Mode::Net, steps) => reading.net_changes(steps, &self.pairing, &self.output, self.place).await,
+            (_, [step]) => reading.changes(step, &self.pairing, &self.output, self.place).await,
             _ => Err(TableError::Internal { detail: "changes of several snapshots at once".to_owned() }.into()),
         }
     }
@@ -360,26 +358,16 @@ impl Current {
         // Put back only when all went well: what was read in part is read again.
         let mut changes = match self.changes.take() {
             Some(changes) => changes,
-            None => {
-                self.n_skipped = self.n_rows;
-                self.open(reading).await?
-            }
+            None => self.open(reading).await?,
         };
         let next = loop {
-            let Some((mut operations, mut rows)) = changes.next(reading).await? else { break None };
-            let n_known = usize::try_from(self.n_skipped).unwrap_or(usize::MAX).min(operations.len());
-            if n_known > 0 {
-                self.n_skipped -= n_known as u64;
-                operations.drain(..n_known);
-                rows = rows.slice(n_known, operations.len());
-            }
-            if operations.is_empty() {
-                continue;
-            }
-            self.n_rows += operations.len() as u64;
+            let Some(Delivered { operations, rows, place, .. }) = changes.next().await? else { break None };
             // A delete of a keyed stream has its key alone.
             let rows = if rows.schema_ref() == &self.shown { rows } else { fit(&rows, &self.shown)? };
-            break Some((operations, rows));
+            self.place = Some(place);
+            if !operations.is_empty() {
+                break Some((operations, rows));
+            }
         };
         self.changes = Some(changes);
         Ok(next)

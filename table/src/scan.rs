@@ -42,6 +42,8 @@ pub struct RowSelect {
     pub row_groups: Option<Vec<usize>>,
     /// Only these 0-based positions in the file; `None` is all.
     pub positions: Option<Arc<RoaringTreemap>>,
+    /// Only rows from this position on; 0 is all.
+    pub first_position: u64,
 }
 
 impl RowSelect {
@@ -58,7 +60,7 @@ impl RowSelect {
             (Some(these), Some(others)) => Some(Arc::new(&*these & &*others)),
             (these, others) => these.or(others),
         };
-        Self { row_groups, positions }
+        Self { row_groups, positions, first_position: self.first_position.max(other.first_position) }
     }
 }
 

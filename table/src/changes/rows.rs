@@ -38,6 +38,8 @@ pub struct RowSource {
     pub file: Arc<FileEntry>,
     /// Which of its rows.
     pub rows: RowSet,
+    /// Rows before this position are left out.
+    first_position: u64,
     /// Fetches this file and others of the same changes.
     ahead: Option<Arc<ReadAhead>>,
 }
@@ -45,13 +47,19 @@ pub struct RowSource {
 impl RowSource {
     /// Rows of a file that is fetched when it is read.
     pub fn new(file: Arc<FileEntry>, rows: RowSet) -> Self {
-        Self { file, rows, ahead: None }
+        Self { file, rows, first_position: 0, ahead: None }
     }
 
     /// Other rows of the same file.
     #[must_use]
     pub fn with_rows(&self, rows: RowSet) -> Self {
         Self { rows, ..self.clone() }
+    }
+
+    /// The same rows from a position on. [`RowSource::n_rows`] goes on counting all of them.
+    #[must_use]
+    pub fn starting_at(&self, first_position: u64) -> Self {
+        Self { first_position, ..self.clone() }
     }
 
     /// How many rows there are.
@@ -83,7 +91,7 @@ impl RowSource {
             RowSet::Except(positions) => (GroupDeletes::of_positions(&self.file, positions), None),
             RowSet::Only(positions) => (GroupDeletes::default(), Some(positions.clone())),
         };
-        let select = RowSelect { row_groups: None, positions };
+        let select = RowSelect { row_groups: None, positions, first_position: self.first_position };
         LiveRows::open_matching(table, &self.file, Arc::new(deletes), projection, select, filter, batch_rows).await
     }
 
@@ -93,15 +101,11 @@ impl RowSource {
             Some(positions) if positions.is_empty() => RowSet::All,
             Some(positions) => RowSet::Except(Arc::new(positions)),
         };
-        Some(Self { file: file.clone(), rows, ahead: None }).filter(|source| source.n_rows() > 0)
+        Some(Self::new(file.clone(), rows)).filter(|source| source.n_rows() > 0)
     }
 
     fn only(file: &Arc<FileEntry>, positions: RoaringTreemap) -> Option<Self> {
-        (!positions.is_empty()).then(|| Self {
-            file: file.clone(),
-            rows: RowSet::Only(Arc::new(positions)),
-            ahead: None,
-        })
+        (!positions.is_empty()).then(|| Self::new(file.clone(), RowSet::Only(Arc::new(positions))))
     }
 }
 
@@ -475,6 +479,6 @@ async fn read_positions(
     positions: RoaringTreemap,
     projection: &Projection,
 ) -> Result<crate::scan::BatchStream> {
-    let select = RowSelect { row_groups: None, positions: Some(Arc::new(positions)) };
+    let select = RowSelect { positions: Some(Arc::new(positions)), ..RowSelect::default() };
     Ok(FileReader::open(table, file).await?.read(projection, select, BATCH_ROWS))
 }

@@ -273,7 +273,7 @@ pub(crate) async fn matching_rows(table: &Table, data: &Arc<FileEntry>, keys: &K
     if row_groups.as_ref().is_some_and(Vec::is_empty) {
         return Ok(rows);
     }
-    let mut batches = reader.read(&projection, RowSelect { row_groups, positions: None }, BATCH_ROWS);
+    let mut batches = reader.read(&projection, RowSelect { row_groups, ..RowSelect::default() }, BATCH_ROWS);
     while let Some(batch) = batches.next().await? {
         let mut found = Vec::new();
         keys.probe(batch.batch.columns(), data.data_sequence_number, |index| {

@@ -25,6 +25,7 @@ pub(super) struct LateRows {
     then: Projection,
     row_groups: VecDeque<usize>,
     positions: Option<Arc<RoaringTreemap>>,
+    first_position: u64,
     batch_rows: usize,
     current: Option<BatchStream>,
 }
@@ -63,6 +64,7 @@ impl LateRows {
             then: then.clone(),
             row_groups,
             positions: select.positions.clone(),
+            first_position: select.first_position,
             batch_rows,
             current: None,
         }))
@@ -79,7 +81,7 @@ impl LateRows {
                 self.current = None;
             }
             let Some(row_group) = self.row_groups.pop_front() else { return Ok(Next::End) };
-            let select = RowSelect { row_groups: Some(vec![row_group]), positions: self.positions.clone() };
+            let select = self.select(vec![row_group]);
             let batches = self.reader.read(&self.first, select, self.batch_rows);
             let mut probe = rows.with_batches(0, Batches::Plain(batches));
             let mut found = RoaringTreemap::new();
@@ -92,11 +94,16 @@ impl LateRows {
             let n_rows = self.reader.row_groups().get(row_group).map_or(0, |span| span.n_rows);
             if found.len() > n_rows / 2 && !self.row_groups.is_empty() {
                 self.row_groups.push_front(row_group);
-                let row_groups = Some(std::mem::take(&mut self.row_groups).into());
-                return Ok(Next::InOneGo(RowSelect { row_groups, positions: self.positions.clone() }));
+                let row_groups = std::mem::take(&mut self.row_groups).into();
+                return Ok(Next::InOneGo(self.select(row_groups)));
             }
-            let select = RowSelect { row_groups: Some(vec![row_group]), positions: Some(Arc::new(found)) };
+            let select = RowSelect { positions: Some(Arc::new(found)), ..self.select(vec![row_group]) };
             self.current = Some(self.reader.read(&self.then, select, self.batch_rows));
         }
+    }
+
+    fn select(&self, row_groups: Vec<usize>) -> RowSelect {
+        let Self { positions, first_position, .. } = self;
+        RowSelect { row_groups: Some(row_groups), positions: positions.clone(), first_position: *first_position }
     }
 }

@@ -147,6 +147,18 @@ impl LiveRows {
         Ok(None)
     }
 
+    /// The next rows that were looked at: those of them that are live, which may be none, and the position of the last.
+    ///
+    /// # Errors
+    /// As for [`BatchStream::next`].
+    pub async fn next_rows_to(&mut self) -> Result<Option<(RecordBatch, u64)>> {
+        let Some((batch, is_final)) = self.next_batch().await? else { return Ok(None) };
+        let last = batch.positions.len().checked_sub(1).and_then(|last| batch.positions.get(last));
+        let last = last.ok_or_else(|| TableError::internal("a batch of a file is empty"))?;
+        let rows = if is_final { batch.batch } else { self.live_rows(&batch)?.0 };
+        Ok(Some((rows, last)))
+    }
+
     /// As [`LiveRows::next_rows`]; adds the positions of the rows that deletes removed to `deleted`. When all batches
     /// have been read, every row of what was selected has been delivered or is there.
     ///

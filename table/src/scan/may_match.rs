@@ -46,7 +46,7 @@ pub(super) async fn rows(file: &Arc<Inner>, filter: &BoundFilter, projection: &P
     }
     let positions = positions(file, filter, sources, &row_groups, projection).await?;
     let row_groups = row_groups.into_iter().map(|(index, _)| index).collect();
-    Ok(RowSelect { row_groups: Some(row_groups), positions: positions.map(Arc::new) })
+    Ok(RowSelect { row_groups: Some(row_groups), positions: positions.map(Arc::new), ..RowSelect::default() })
 }
 
 /// Where the columns of a filter come from in a file.

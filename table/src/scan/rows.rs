@@ -15,9 +15,10 @@ pub(super) enum Rows {
 }
 
 impl Rows {
-    /// Rows of a row group; of those only the ones in `positions`.
-    pub(super) fn of(span: &RowGroupSpan, positions: Option<&RoaringTreemap>) -> Self {
-        let range = span.first_position..span.first_position + span.n_rows;
+    /// Rows of a row group from `first_position` on; of those only the ones in `positions`.
+    pub(super) fn of(span: &RowGroupSpan, first_position: u64, positions: Option<&RoaringTreemap>) -> Self {
+        let end = span.first_position + span.n_rows;
+        let range = span.first_position.max(first_position).min(end)..end;
         match positions {
             None => Self::Range(range),
             Some(positions) => {
@@ -134,15 +135,26 @@ mod tests {
     #[test]
     fn positions_outside_of_the_row_group_are_left_out() {
         let positions: RoaringTreemap = [0, 9, 10, 11, 15, 19, 20, 99].into_iter().collect();
-        let rows = Rows::of(&SPAN, Some(&positions));
+        let rows = Rows::of(&SPAN, 0, Some(&positions));
         assert_eq!(runs(&rows), [10..12, 15..16, 19..20]);
         assert_eq!(rows.len(), 4);
     }
 
     #[test]
+    fn rows_before_the_first_that_is_asked_for_are_left_out() {
+        assert_eq!(runs(&Rows::of(&SPAN, 5, None)), [10..20]);
+        assert_eq!(runs(&Rows::of(&SPAN, 17, None)), [17..20]);
+        assert!(Rows::of(&SPAN, 20, None).is_empty());
+        assert!(Rows::of(&SPAN, u64::MAX, None).is_empty());
+        let positions: RoaringTreemap = [11, 16, 18].into_iter().collect();
+        assert_eq!(runs(&Rows::of(&SPAN, 16, Some(&positions))), [16..17, 18..19]);
+        assert!(Rows::of(&SPAN, 19, Some(&positions)).is_empty());
+    }
+
+    #[test]
     fn consecutive_positions_are_given_as_a_range() {
         let positions: RoaringTreemap = [11, 12, 14].into_iter().collect();
-        let mut rows = Rows::of(&SPAN, Some(&positions));
+        let mut rows = Rows::of(&SPAN, 0, Some(&positions));
         assert!(matches!(rows.take(2), Positions::Range(range) if range == (11..13)));
         assert!(matches!(rows.take(2), Positions::Range(range) if range == (14..15)));
         assert!(rows.is_empty());
@@ -150,10 +162,10 @@ mod tests {
 
     #[test]
     fn parts_hold_every_row_once() {
-        let parts = Rows::of(&SPAN, None).split(&SPAN, 3);
+        let parts = Rows::of(&SPAN, 0, None).split(&SPAN, 3);
         assert_eq!(parts.iter().flat_map(runs).collect::<Vec<_>>(), [10..14, 14..18, 18..20]);
         let positions: RoaringTreemap = [10, 19].into_iter().collect();
-        let parts = Rows::of(&SPAN, Some(&positions)).split(&SPAN, 3);
+        let parts = Rows::of(&SPAN, 0, Some(&positions)).split(&SPAN, 3);
         assert_eq!(parts.iter().flat_map(runs).collect::<Vec<_>>(), [10..11, 19..20]);
     }
 }

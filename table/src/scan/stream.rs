@@ -111,6 +111,7 @@ struct Reading {
     transform: Arc<Transform>,
     decoder: DecoderParts,
     positions: Option<Arc<RoaringTreemap>>,
+    first_position: u64,
     batch_rows: usize,
     /// Row groups not looked at yet.
     row_groups: VecDeque<usize>,
@@ -178,6 +179,7 @@ impl Reading {
             transform: Arc::new(transform),
             decoder: DecoderParts { metadata, mask, any_leaf },
             positions: select.positions,
+            first_position: select.first_position,
             parts: VecDeque::new(),
             current: None,
             ready: VecDeque::new(),
@@ -243,7 +245,7 @@ impl Reading {
     async fn split(&mut self, row_group: usize) -> Result<()> {
         let metadata = self.file.row_group(row_group)?;
         let span = self.file.spans()[row_group];
-        let rows = Rows::of(&span, self.positions.as_deref());
+        let rows = Rows::of(&span, self.first_position, self.positions.as_deref());
         if rows.is_empty() {
             return Ok(());
         }

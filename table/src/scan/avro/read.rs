@@ -64,6 +64,7 @@ impl Reading {
             position: 0,
             n_rows: file.file.record_count,
             positions: select.positions,
+            first_position: select.first_position,
             steps,
             row_bytes: n_leaves * NUMBER_BYTES,
             batch_rows: batch_rows.max(1),
@@ -129,6 +130,7 @@ struct Decoder {
     /// Rows that the manifest says the file has.
     n_rows: u64,
     positions: Option<Arc<RoaringTreemap>>,
+    first_position: u64,
     steps: Vec<Step>,
     /// What a row takes in memory beyond its bytes in the file.
     row_bytes: usize,
@@ -227,6 +229,9 @@ impl Decoder {
 
     /// No row from here to `end` is asked for.
     fn wants_none_before(&self, end: u64) -> bool {
+        if end <= self.first_position {
+            return true;
+        }
         let Some(positions) = &self.positions else {
             return false;
         };
@@ -246,7 +251,8 @@ impl Decoder {
         let start = block.offset;
         let mut cursor = Cursor::new(block.bytes.get(start..).unwrap_or_default());
         while block.n_records_left > 0 && !self.is_full() {
-            let is_wanted = wanted.as_mut().is_none_or(|rest| rest.next_if_eq(&self.position).is_some());
+            let is_picked = wanted.as_mut().is_none_or(|rest| rest.next_if_eq(&self.position).is_some());
+            let is_wanted = is_picked && self.position >= self.first_position;
             let n_left = cursor.n_left();
             if is_wanted {
                 for step in &mut self.steps {

@@ -41,6 +41,7 @@ pub(in crate::scan) struct Reading {
     /// For each column of the file, whether its streams are read.
     columns: Arc<[bool]>,
     positions: Option<Arc<RoaringTreemap>>,
+    first_position: u64,
     batch_rows: usize,
     /// Stripes not looked at yet.
     stripes: VecDeque<usize>,
@@ -73,6 +74,7 @@ impl Reading {
             transform: Arc::new(transform),
             columns: columns.into(),
             positions: select.positions,
+            first_position: select.first_position,
             batch_rows: batch_rows.clamp(1, rows_max.max(1)),
             stripes,
             current: None,
@@ -105,7 +107,7 @@ impl Reading {
         let file = &self.file;
         let missing = || TableError::internal(format!("stripe `{index}` of `{}`", file.file.path));
         let (stripe, span) = file.stripes.get(index).zip(file.spans.get(index)).ok_or_else(missing)?;
-        let wanted = Rows::of(span, self.positions.as_deref());
+        let wanted = Rows::of(span, self.first_position, self.positions.as_deref());
         if wanted.is_empty() {
             return Ok(None);
         }

@@ -62,7 +62,7 @@ pub(in crate::scan) async fn rows_that_may_match(file: &OrcFile, filter: &BoundF
             kept.push(span.index);
         }
     }
-    Ok(RowSelect { row_groups: Some(kept), positions: None })
+    Ok(RowSelect { row_groups: Some(kept), ..RowSelect::default() })
 }
 
 impl OrcFile {

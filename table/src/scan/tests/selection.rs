@@ -70,15 +70,19 @@ async fn positions_are_those_of_the_file_whatever_is_left_out(
     let few: RoaringTreemap = [0, 999, 1000, 1001, 1999, 2000, 5_000_000_000].into_iter().collect();
     let selects = [
         RowSelect::default(),
-        RowSelect { row_groups: Some(vec![2, 0, 2]), positions: None },
-        RowSelect { row_groups: None, positions: Some(Arc::new(scattered)) },
-        RowSelect { row_groups: None, positions: Some(Arc::new(few.clone())) },
-        RowSelect { row_groups: Some(vec![3]), positions: Some(Arc::new(few)) },
-        RowSelect { row_groups: Some(vec![]), positions: None },
-        RowSelect { row_groups: None, positions: Some(Arc::default()) },
+        RowSelect { row_groups: Some(vec![2, 0, 2]), ..RowSelect::default() },
+        RowSelect { positions: Some(Arc::new(scattered.clone())), ..RowSelect::default() },
+        RowSelect { positions: Some(Arc::new(scattered)), first_position: 1250, row_groups: None },
+        RowSelect { positions: Some(Arc::new(few.clone())), ..RowSelect::default() },
+        RowSelect { row_groups: Some(vec![3]), positions: Some(Arc::new(few)), ..RowSelect::default() },
+        RowSelect { row_groups: Some(vec![]), ..RowSelect::default() },
+        RowSelect { positions: Some(Arc::default()), ..RowSelect::default() },
+        RowSelect { first_position: 1234, ..RowSelect::default() },
+        RowSelect { row_groups: Some(vec![2, 0]), first_position: 777, ..RowSelect::default() },
+        RowSelect { first_position: 2000, ..RowSelect::default() },
     ];
     for select in selects {
-        let wanted: Vec<u64> = (0..2000)
+        let wanted: Vec<u64> = (select.first_position..2000)
             .filter(|n| select.positions.as_ref().is_none_or(|positions| positions.contains(*n)))
             .filter(|n| {
                 let spans = reader.row_groups();
@@ -109,7 +113,7 @@ async fn few_positions_of_a_large_row_group_fetch_few_pages() {
     let file = TestFile::new(bytes, 100_000).schema(vec![optional(1, "s", PrimitiveType::String)]);
     let reader = file.open().await.unwrap();
     let before = file.storage.counters().n_bytes_read;
-    let select = RowSelect { row_groups: None, positions: Some(Arc::new([5, 50_000].into_iter().collect())) };
+    let select = RowSelect { positions: Some(Arc::new([5, 50_000].into_iter().collect())), ..RowSelect::default() };
     let batches = read(&reader, &file.projection().unwrap(), select, 100).await.unwrap();
     let rows: Vec<_> = batches.iter().flat_map(|batch| text(&batch.batch)).collect();
     assert_eq!(rows, [format!("{:032}", 5), format!("{:032}", 50_000)]);
@@ -136,7 +140,7 @@ async fn a_stream_is_over_after_its_end_and_after_an_error() {
     let mut stream = reader.read(&file.projection().unwrap(), RowSelect::default(), 5000);
     while stream.next().await.unwrap().is_some() {}
     assert!(stream.next().await.unwrap().is_none());
-    let select = RowSelect { row_groups: Some(vec![9]), positions: None };
+    let select = RowSelect { row_groups: Some(vec![9]), ..RowSelect::default() };
     let mut stream = reader.read(&file.projection().unwrap(), select, 5000);
     assert!(stream.next().await.is_err());
     assert!(stream.next().await.is_err());
