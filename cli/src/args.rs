@@ -34,6 +34,13 @@ TABLE is the path or URI of a table's folder or of a metadata file, or `catalog.
 in the catalog that --catalog or --catalog-uri names, or in the only one of the settings. What contains a `/` or exists \
 on disk is a path.";
 
+fn parse_readers(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(readers) if (1..=256).contains(&readers) => Ok(readers),
+        _ => Err("not a number from 1 to 256".to_owned()),
+    }
+}
+
 /// A size in the settings, which is written as in options.
 pub(crate) fn parse_memory_limit(text: &str) -> Result<u64, String> {
     parse_size(text)
@@ -245,6 +252,9 @@ pub(crate) struct ReadArgs {
     /// What --mode append does with a snapshot that does more than add
     #[arg(long, value_name = "POLICY", value_enum)]
     pub(crate) on_non_append: Option<NonAppendArg>,
+    /// Files of a snapshot that are read at once; what comes out is the same, and in the same order
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_readers)]
+    pub(crate) readers: usize,
     /// Schema of the rows: follow (each snapshot's own) or pinned:ID
     ///
     /// The default is follow; with --format arrow, csv or parquet, which have one schema, that of the last snapshot.

@@ -201,6 +201,7 @@ fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode, 
         on_replace_mismatch: args.on_replace_mismatch.map_or(defaults.on_replace_mismatch, Into::into),
         emit_noop_updates: args.emit_noop_updates,
         on_key_change: args.on_key_change.map_or(defaults.on_key_change, Into::into),
+        readers: args.readers,
         on_non_append: args.on_non_append.map_or(defaults.on_non_append, Into::into),
         memory_limit_bytes: global.memory_limit.unwrap_or(defaults.memory_limit_bytes),
         ..defaults

@@ -12,6 +12,7 @@ use iceberg::spec::{FormatVersion, Operation, SchemaRef as TableSchemaRef};
 use tracing::{info, warn};
 
 use crate::change_set::{ChangeSet, ResolveError, Settings};
+use crate::engine::{Counters, Readers};
 use crate::error::ReadError;
 use crate::event::ChangelogOperation;
 use crate::filter::ChangeFilter;
@@ -34,6 +35,8 @@ pub(crate) struct Reading {
     pub(crate) pinned_schema: Option<TableSchemaRef>,
     pub(crate) output_ids: Option<Vec<FieldId>>,
     pub(crate) filter: Option<ChangeFilter>,
+    /// Of all readers of the stream.
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Which rows of a snapshot are updates.
@@ -68,6 +71,8 @@ pub(crate) struct Changes {
     /// Where the first of the splits is to start.
     first_position: u64,
     rows: Option<SplitRows>,
+    /// Instead of `rows`, where several splits are read at once.
+    readers: Option<Readers>,
 }
 
 impl Changes {
@@ -88,8 +93,24 @@ impl Changes {
         self
     }
 
+    /// Has the splits read by as many readers as the options say. One needs no task of its own.
+    fn read_by(mut self, reading: &Reading) -> Self {
+        let ReadOptions { readers, memory_limit_bytes, .. } = reading.options;
+        if readers > 1 && !self.splits.is_empty() {
+            let splits = std::mem::take(&mut self.splits);
+            // Delete sets, pairs and images have their shares of the memory, and so have decoders.
+            let buffer_bytes_max = memory_limit_bytes / 8;
+            let counters = reading.counters.clone();
+            self.readers = Some(Readers::start(splits, self.first_position, readers, buffer_bytes_max, counters));
+        }
+        self
+    }
+
     /// The next changes; `None` at the end. A batch may be empty, and none ends between the images of an update.
     pub(crate) async fn next(&mut self) -> Result<Option<Delivered>> {
+        if let Some(readers) = &mut self.readers {
+            return readers.next().await;
+        }
         loop {
             if let Some(rows) = &mut self.rows {
                 if let Some(delivered) = rows.next().await? {
@@ -147,7 +168,7 @@ impl Reading {
                 }
             },
         };
-        Ok(changes.after(after))
+        Ok(changes.after(after).read_by(self))
     }
 
     /// Opens what the changes of several snapshots come to, in the schema of the last: all of it, or what comes after
@@ -168,7 +189,7 @@ impl Reading {
         }
         let Some(last) = steps.last() else { return Ok(Changes::default()) };
         let set = self.resolve(last, fold.finish(), pairing, output, Unchanged::Cancel).await?;
-        Ok(Changes::new(resolved(set, self.filter.as_ref())).after(after))
+        Ok(Changes::new(resolved(set, self.filter.as_ref())).after(after).read_by(self))
     }
 
     async fn full(&self, step: &Step, output: &Projection) -> Result<Changes> {
@@ -177,7 +198,10 @@ impl Reading {
         let ahead = self.table.read_ahead(|| in_reading_order(groups.iter().map(Vec::as_slice)));
         let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
         let scan = self.scan(Take::All(ChangelogOperation::Insert), output.clone(), filter);
-        Ok(Changes::new(scan.full_splits(groups, ahead, self.key_set_limit())))
+        // The deletes of as many files may be in memory at once.
+        let KeySetLimit { bytes_max } = self.key_set_limit();
+        let limit = KeySetLimit { bytes_max: bytes_max / u64::try_from(self.options.readers.max(1)).unwrap_or(1) };
+        Ok(Changes::new(scan.full_splits(groups, ahead, limit)))
     }
 
     fn inserts(&self, added: Vec<RowSource>, output: &Projection) -> Changes {

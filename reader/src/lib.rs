@@ -5,7 +5,7 @@
 //!
 //! Inside, from the outside in: `stream` walks over snapshots, `follow` plans those of a table that grows, `delivery`
 //! lists what a mode delivers of one snapshot or, with `net`, of several, as a `split` for each file, and `place` says how
-//! far that has got; `replace` proves compactions harmless,
+//! far that has got; `engine` reads several splits at once; `replace` proves compactions harmless,
 //! `change_set` drives one change set, `resolution` decides which of its rows belong together, `upsert` finds what a
 //! keyed sink needs.
 
@@ -13,6 +13,7 @@ mod change_set;
 mod columns;
 mod delivery;
 pub mod discovery;
+mod engine;
 mod error;
 mod event;
 mod filter;
@@ -31,6 +32,7 @@ mod split;
 mod stream;
 mod upsert;
 
+pub use engine::EngineStats;
 pub use error::ReadError;
 pub use event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
 pub use frazil_table::MAIN_BRANCH;

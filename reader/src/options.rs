@@ -185,6 +185,9 @@ pub struct ReadOptions {
     pub on_key_change: OnKeyChange,
     /// Snapshots that do more than add, in `append` mode.
     pub on_non_append: OnNonAppend,
+    /// Files that are read at once. With more than one, rows are decoded before they are asked for, on the Tokio runtime
+    /// that the stream is read on. What is delivered is the same, and in the same order.
+    pub readers: usize,
     /// Memory that delete sets, before images and decoded batches may take together.
     pub memory_limit_bytes: u64,
     /// Rows of one batch at most.
@@ -216,6 +219,7 @@ impl Default for ReadOptions {
             emit_noop_updates: false,
             on_key_change: OnKeyChange::default(),
             on_non_append: OnNonAppend::default(),
+            readers: 1,
             memory_limit_bytes: DEFAULT_MEMORY_LIMIT_BYTES,
             batch_rows: DEFAULT_BATCH_ROWS,
         }

@@ -12,6 +12,7 @@ use frazil_table::{FieldId, SnapshotId, Table, TableError};
 use iceberg::spec::SchemaRef as TableSchemaRef;
 
 use crate::delivery::{Changes, Pairing, Reading};
+use crate::engine::EngineStats;
 use crate::error::ReadError;
 use crate::event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
 use crate::filter::ChangeFilter;
@@ -145,7 +146,8 @@ impl ChangeStream {
             }
             None => None,
         };
-        let reading = Reading { table: table.clone(), options, pinned_schema, output_ids, filter };
+        let reading =
+            Reading { table: table.clone(), options, pinned_schema, output_ids, filter, counters: Arc::default() };
         let key_names = columns::names_of(table, &key);
         let output = reading.output(&output_schema)?;
         let schema = match exact_before {
@@ -172,6 +174,11 @@ impl ChangeStream {
     /// What the stream is.
     pub fn header(&self) -> &StreamHeader {
         &self.header
+    }
+
+    /// What the readers of the stream have done so far.
+    pub fn engine_stats(&self) -> EngineStats {
+        self.reading.counters.stats()
     }
 
     /// Nothing can come after what [`ChangeStream::next`] still gives, however the table grows.
@@ -213,6 +220,15 @@ impl ChangeStream {
         self.position = plan.position;
         self.is_finished = plan.is_finished;
         Ok(())
+    }
+
+    /// From the next batch on, batches have so many rows at most. What a snapshot changed is computed anew if that has
+    /// begun.
+    pub fn set_batch_rows(&mut self, batch_rows: usize) {
+        self.reading.options.batch_rows = batch_rows;
+        if let Some(current) = &mut self.current {
+            current.changes = None;
+        }
     }
 
     /// The next event; `None` at the end of the range, or of what there is so far.

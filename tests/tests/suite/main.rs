@@ -28,6 +28,7 @@ mod follow;
 mod integrity;
 mod killed;
 mod locks;
+mod places;
 mod properties;
 mod read;
 mod report;

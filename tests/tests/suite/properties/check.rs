@@ -110,7 +110,8 @@ fn check_order_of_numbers(deliveries: &[Delivery]) -> Outcome<()> {
     Ok(())
 }
 
-/// P3: another reading delivers the same, whatever the batches, the memory and the check of replace snapshots.
+/// P3: another reading delivers the same, whatever the batches, the readers, the memory and the check of replace
+/// snapshots.
 async fn check_repeated(
     random: &RandomTable,
     options: &ReadOptions,
@@ -120,7 +121,8 @@ async fn check_repeated(
 ) -> Outcome<()> {
     let batch_rows = usize::try_from(seed % 5).unwrap() + 1;
     let replace_check = if seed.is_multiple_of(2) { ReplaceCheck::Full } else { ReplaceCheck::Metadata };
-    let mut again = ReadOptions { batch_rows, replace_check, ..options.clone() };
+    let readers = 1 + usize::try_from(seed % 4).unwrap();
+    let mut again = ReadOptions { batch_rows, replace_check, readers, ..options.clone() };
     let mut repeated = Vec::new();
     for memory_limit_bytes in TINY_MEMORY_BYTES {
         again.memory_limit_bytes = memory_limit_bytes;

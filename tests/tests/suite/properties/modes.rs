@@ -57,7 +57,7 @@ async fn check_upsert(
     // Little memory and other batches change nothing.
     let batch_rows = usize::try_from(seed % 3).unwrap() + 1;
     for memory_limit_bytes in TINY_MEMORY_BYTES {
-        let tiny = ReadOptions { memory_limit_bytes, batch_rows, ..options.clone() };
+        let tiny = ReadOptions { memory_limit_bytes, batch_rows, readers: batch_rows, ..options.clone() };
         match built::changes(&random.table.table(), tiny).await {
             (_, Some(error)) if error.code() == "MEMORY_LIMIT" => {}
             (repeated, None) if repeated == deliveries => return Ok(()),
