@@ -188,7 +188,10 @@ impl Mending {
         // A group that was left out for another of its inputs.
         let Some(rewritten) = self.groups.iter_mut().find(is_input) else { return true };
         if let Some(deleted) = deleted {
-            let Some(rows) = &rewritten.result.rows else { return false };
+            let Some(rows) = &mut rewritten.result.rows else { return false };
+            if deletes.vector.is_some() && !rows.replace_vector(input.key(), deleted) {
+                return false;
+            }
             let Some(translated) = rows.translate(input.key(), deleted) else { return false };
             for (output, positions) in translated {
                 let Some(path) = rows.output(output) else { return false };

@@ -26,7 +26,7 @@ pub use plan::{
 };
 pub use planner::plan;
 pub use report::{CompactionReport, GroupOutcome, GroupReport};
-pub use result::{GroupResult, RowMap};
+pub use result::{GroupResult, MappedInput, RowMap};
 pub use rewrite::{RewriteSettings, rewrite_group};
 pub use run::{Progress, compact};
 

@@ -27,34 +27,60 @@ pub struct GroupResult {
 /// inputs and their positions.
 #[derive(Debug, Clone, Default)]
 pub struct RowMap {
-    inputs: Vec<MappedInput>,
+    inputs: Vec<Mapped>,
     outputs: Vec<(Arc<str>, u64)>,
     by_key: HashMap<String, usize>,
 }
 
+/// An input whose live rows were written.
+#[derive(Debug, Clone, Default)]
+pub struct MappedInput {
+    /// [`FileEntry::key`](frazil_table::file::FileEntry::key)
+    pub key: String,
+    /// Its rows, with deleted ones.
+    pub n_rows: u64,
+    /// Positions of the deleted rows.
+    pub deleted: RoaringTreemap,
+    /// Positions that a deletion vector or position deletes removed. A later vector of the file has them all, unless
+    /// somebody took a delete back.
+    pub by_position: RoaringTreemap,
+}
+
 #[derive(Debug, Clone)]
-struct MappedInput {
+struct Mapped {
     /// Index of its first live row among all.
     first_rank: u64,
     deleted: RoaringTreemap,
+    by_position: RoaringTreemap,
 }
 
 impl RowMap {
-    /// `inputs` are keys ([`FileEntry::key`](frazil_table::file::FileEntry::key)), rows and deleted positions of the
-    /// input files in the order in which they were written; `outputs` are paths and rows.
+    /// `inputs` are in the order in which they were written; `outputs` are paths and rows.
     pub fn new(
-        inputs: impl IntoIterator<Item = (String, u64, RoaringTreemap)>,
+        inputs: impl IntoIterator<Item = MappedInput>,
         outputs: impl IntoIterator<Item = (Arc<str>, u64)>,
     ) -> Self {
         let mut map = Self { outputs: outputs.into_iter().collect(), ..Self::default() };
         let mut rank = 0_u64;
-        for (key, n_rows, deleted) in inputs {
+        for MappedInput { key, n_rows, deleted, by_position } in inputs {
             let n_live = n_rows.saturating_sub(deleted.len());
             map.by_key.insert(key, map.inputs.len());
-            map.inputs.push(MappedInput { first_rank: rank, deleted });
+            map.inputs.push(Mapped { first_rank: rank, deleted, by_position });
             rank = rank.saturating_add(n_live);
         }
         map
+    }
+
+    /// Takes a newer deletion vector of an input. `false` if it lacks a row that an earlier one removed: the row is back,
+    /// and none of the outputs has it.
+    #[must_use]
+    pub fn replace_vector(&mut self, key: &str, vector: &RoaringTreemap) -> bool {
+        let Some(input) = self.by_key.get(key).and_then(|index| self.inputs.get_mut(*index)) else { return false };
+        let has_all = input.by_position.is_subset(vector);
+        if has_all {
+            input.by_position = vector.clone();
+        }
+        has_all
     }
 
     /// Where rows of an input are in the outputs: the index of each output that has some of them, ascending, with their
@@ -99,12 +125,21 @@ mod tests {
         positions.into_iter().collect()
     }
 
+    fn input<const N: usize>(key: &str, n_rows: u64, deleted: [u64; N]) -> MappedInput {
+        MappedInput { key: key.to_owned(), n_rows, deleted: set(deleted), by_position: set(deleted) }
+    }
+
+    #[test]
+    fn a_vector_that_takes_a_delete_back_is_seen() {
+        let mut map = RowMap::new([input("a", 5, [1, 2])], [("x".into(), 3)]);
+        assert!(map.replace_vector("a", &set([1, 2, 3])));
+        assert!(!map.replace_vector("a", &set([1, 2])), "3 is back");
+        assert!(!map.replace_vector("b", &set([])), "no such input");
+    }
+
     #[test]
     fn rows_move_up_by_the_deleted_ones_before_them() {
-        let map = RowMap::new(
-            [("a".to_owned(), 5, set([1, 2])), ("b".to_owned(), 4, set([]))],
-            [("x".into(), 4), ("y".into(), 3)],
-        );
+        let map = RowMap::new([input("a", 5, [1, 2]), input("b", 4, [])], [("x".into(), 4), ("y".into(), 3)]);
         assert_eq!(map.translate("a", &set([0, 3, 4])).unwrap(), [(0, set([0, 1, 2]))]);
         // The first row of `b` is the last of the first output.
         assert_eq!(map.translate("b", &set([0, 1, 3])).unwrap(), [(0, set([3])), (1, set([0, 2]))]);
@@ -114,7 +149,7 @@ mod tests {
 
     #[test]
     fn empty_outputs_and_positions_beyond_the_end_do_no_harm() {
-        let map = RowMap::new([("a".to_owned(), 2, set([]))], [("x".into(), 0), ("y".into(), 2)]);
+        let map = RowMap::new([input("a", 2, [])], [("x".into(), 0), ("y".into(), 2)]);
         assert_eq!(map.translate("a", &set([0, 1])).unwrap(), [(1, set([0, 1]))]);
         assert_eq!(map.translate("a", &set([u64::MAX / 2])).unwrap(), []);
     }

@@ -139,7 +139,7 @@ async fn rewrite(
     let expected = Expected { n_rows: n_rows_read - n_rows_deleted, checksum: summed.map(|summed| summed.total()) };
     verify::check(table, group, &projection, &written, expected, settings.verify).await?;
     let places = written.files.iter().map(|file| (file.path.clone(), file.record_count));
-    let rows = RowMap::new(inputs.into_iter().map(ReadInput::into_parts), places);
+    let rows = RowMap::new(inputs.into_iter().map(ReadInput::into_mapped), places);
     Ok(GroupResult {
         group_id: group.id,
         outputs: written.files,

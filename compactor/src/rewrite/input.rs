@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::checksum::Summing;
 use super::internal;
 use crate::Result;
+use crate::result::MappedInput;
 
 /// Rows of a batch. Encoding looks at fewer at a time, and what comes with each batch does not count.
 const BATCH_ROWS: usize = 8192;
@@ -42,12 +43,14 @@ pub(super) struct ReadInput {
     /// With deleted ones.
     pub(super) n_rows: u64,
     pub(super) deleted: RoaringTreemap,
+    /// Those of them that a deletion vector or a position delete removed.
+    by_position: RoaringTreemap,
 }
 
 impl ReadInput {
     /// As [`RowMap::new`](crate::RowMap::new) takes it.
-    pub(super) fn into_parts(self) -> (String, u64, RoaringTreemap) {
-        (self.key, self.n_rows, self.deleted)
+    pub(super) fn into_mapped(self) -> MappedInput {
+        MappedInput { key: self.key, n_rows: self.n_rows, deleted: self.deleted, by_position: self.by_position }
     }
 }
 
@@ -149,7 +152,8 @@ impl InputReader<'_> {
                 let detail = format!("it has `{n_rows}` rows, its manifest says `{}`", file.record_count);
                 return Err(TableError::Corrupt { path: file.path.to_string(), detail });
             }
-            read.push(ReadInput { key: file.key().to_owned(), n_rows, deleted });
+            let by_position = self.deletes.by_position(file.key()).cloned().unwrap_or_default();
+            read.push(ReadInput { key: file.key().to_owned(), n_rows, deleted, by_position });
         }
         self.send(Piece::End).await?;
         Ok((read, self.summing))

@@ -182,7 +182,8 @@ fn checked_rewrite(
         let now = index.for_file(table, entry);
         in_scope.extend(index.in_scope(entry).map(|delete| (key(delete), delete.clone())));
         let gone = gone.for_file(table, entry);
-        // A deletion vector contains what was deleted by position before it.
+        // A deletion vector contains what was deleted by position before it, unless somebody took a delete back in
+        // between: whoever mends the change reads it, and has to look.
         let is_kept = |delete: &Arc<FileEntry>| now.vector.is_some() && delete.content == FileContent::PositionDeletes;
         let lost = gone.vector.iter().chain(&gone.positions).chain(&gone.equality).find(|delete| !is_kept(delete));
         // A newer delete reaches the output, but not by a column that has been dropped: the output does not have it.

@@ -44,6 +44,8 @@ pub fn in_reading_order<'a>(groups: impl IntoIterator<Item = &'a [FileWithDelete
 pub struct GroupDeletes {
     positions: HashMap<String, RoaringTreemap>,
     keys: Vec<KeySet>,
+    /// Of `positions` what no equality delete brought, where some did.
+    by_position: Option<HashMap<String, RoaringTreemap>>,
 }
 
 impl GroupDeletes {
@@ -55,6 +57,7 @@ impl GroupDeletes {
     /// As for [`FileReader::open`]; [`TableError::MemoryLimit`] if the limit is too small for any division.
     pub async fn load(table: &Table, group: &[FileWithDeletes], limit: KeySetLimit) -> Result<Self> {
         let mut positions = position_deletes(table, group.iter().map(|(data, deletes)| (&**data, deletes))).await?;
+        let mut by_position = None;
         let mut keys: Vec<KeySet> = Vec::new();
         for (ids, files) in equality_files_by_ids(group) {
             let used: u64 = keys.iter().map(KeySet::size_bytes).sum();
@@ -69,21 +72,31 @@ impl GroupDeletes {
                 None => {
                     // Earlier sets stay in memory only if that leaves room for this one's parts.
                     let limit = if left.bytes_max < limit.bytes_max / 4 { limit } else { left };
+                    by_position.get_or_insert_with(|| positions.clone());
                     resolve_in_parts(table, group, &ids, &files, limit, &mut positions).await?;
                 }
             }
         }
-        Ok(Self { positions, keys })
+        Ok(Self { positions, keys, by_position })
     }
 
     /// Deletes of one file that are known by position.
     pub fn of_positions(file: &FileEntry, deleted: &RoaringTreemap) -> Self {
-        Self { positions: HashMap::from([(file.key().to_owned(), deleted.clone())]), keys: Vec::new() }
+        Self {
+            positions: HashMap::from([(file.key().to_owned(), deleted.clone())]),
+            keys: Vec::new(),
+            by_position: None,
+        }
     }
 
     /// Nothing is deleted in any file of the group.
     pub fn is_empty(&self) -> bool {
         self.positions.is_empty() && self.keys.is_empty()
+    }
+
+    /// What deletion vectors and position deletes alone remove from a file, by [`FileEntry::key`].
+    pub fn by_position(&self, key: &str) -> Option<&RoaringTreemap> {
+        self.by_position.as_ref().unwrap_or(&self.positions).get(key)
     }
 
     /// Columns whose values [`GroupDeletes::live_rows`] needs, without repetition.
