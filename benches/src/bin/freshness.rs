@@ -21,6 +21,7 @@ use frazil_table::storage::Storage;
 use frazil_table::write::{AppendWriter, WriteOptions};
 use frazil_table::{Clock, SystemClock};
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 /// Age of rows at a consumer, with notice of commits and without.
@@ -140,7 +141,9 @@ impl Setup {
             committer = committer.with_listener(Arc::new(self.watch.hints()));
         }
         let (sender, mut delivered) = mpsc::unbounded_channel();
-        let consumer = tokio::spawn(consume(self.watch.clone(), arguments.commits, sender));
+        let (watch, n_rows, runtime) = (self.watch.clone(), arguments.commits, Handle::current());
+        // A stream stays on its thread.
+        let consumer = tokio::task::spawn_blocking(move || runtime.block_on(consume(watch, n_rows, sender)));
         let mut ages = Vec::new();
         for id in 0..arguments.commits {
             let spread = mix(u64::from(id)) % 1000;

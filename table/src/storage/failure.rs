@@ -81,6 +81,7 @@ impl Failure {
             (None, _) if matches!(error, object_store::Error::NotFound { .. }) => Verdict::Missing,
             (None, Some(_)) => Verdict::Unavailable,
             (None, None) if inner.is_some() => Verdict::Refused,
+            (None, None) if is_hdfs_unavailable(error) => Verdict::Unavailable,
             (None, None) => Verdict::Unclear,
         };
         let text = match (&answer, transport) {
@@ -140,6 +141,12 @@ impl Failure {
             }
         }
     }
+}
+
+/// HDFS has a protocol of its own, in which no status says what kind of failure it is.
+fn is_hdfs_unavailable(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { store: "HdfsObjectStore", .. })
+        && chain(error).any(|error| error.is::<std::io::Error>())
 }
 
 fn verdict_of(answer: &Answer) -> Verdict {
