@@ -2,6 +2,7 @@
 
 mod choices;
 mod compact;
+mod groups;
 mod lock;
 mod values;
 mod watermark;
@@ -15,10 +16,11 @@ use clap_complete::Shell;
 use frazil_reader::{At, From, MAIN_BRANCH, SchemaMode, To};
 
 pub(crate) use self::choices::{
-    CheckArg, DuplicateArg, FilterUpdatesArg, FormatArg, KeyChangeArg, KindArg, LongsArg, MismatchArg, NonAppendArg,
-    StyleArg,
+    CheckArg, DuplicateArg, ExpiredArg, FilterUpdatesArg, FormatArg, KeyChangeArg, KindArg, LongsArg, MismatchArg,
+    NonAppendArg, RollbackArg, StyleArg,
 };
 pub(crate) use self::compact::CompactArgs;
+pub(crate) use self::groups::{GroupArgs, GroupResetArgs, GroupsCommand};
 pub(crate) use self::lock::{LockBreakArgs, LockCommand, LockTableArgs};
 use self::values::{NameList, parse_at, parse_duration, parse_from, parse_names, parse_schema, parse_size, parse_to};
 pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs, WatermarkSetArgs, WatermarkSetCommand};
@@ -129,6 +131,10 @@ pub(crate) enum Command {
         "  frazil watermark warehouse/db/orders --name column:ordered_at --lateness 10m"
     ))]
     Watermark(WatermarkArgs),
+    /// Consumer groups: positions kept under a name, for `frazil read --group`
+    #[command(subcommand)]
+    #[command(after_help = "Example:\n  frazil groups list")]
+    Groups(GroupsCommand),
     /// The commit lock of a table
     #[command(subcommand)]
     #[command(after_help = "Example:\n  frazil lock show prod.db.orders")]
@@ -195,9 +201,15 @@ pub(crate) struct ReadArgs {
     /// First snapshot of the changes [default: earliest, with --follow full]
     ///
     /// earliest, latest (only changes after the head), full (all rows at the end), snapshot:ID (inclusive),
-    /// after:ID (exclusive), timestamp:RFC3339 (the first commit at or after it), tag:NAME (exclusive)
+    /// after:ID (exclusive), timestamp:RFC3339 (the first commit at or after it), tag:NAME (exclusive),
+    /// position:TOKEN (where an earlier read with the same options stood)
     #[arg(long, value_name = "START", value_parser = parse_from)]
     pub(crate) from: Option<From>,
+    /// Consumer group: go on where the last read for it ended, and keep the position as rows are written
+    ///
+    /// --from says where it starts the first time. One process at a time reads for a group.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
     /// Last snapshot of the changes, inclusive [default: latest]
     ///
     /// latest, snapshot:ID, timestamp:RFC3339 (the last commit at or before it)
@@ -255,6 +267,12 @@ pub(crate) struct ReadArgs {
     /// Files of a snapshot that are read at once; what comes out is the same, and in the same order
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_readers)]
     pub(crate) readers: usize,
+    /// What to do where what was read last, with --group or --from after: or position:, has expired
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) on_expired: Option<ExpiredArg>,
+    /// What to do where the branch was rolled back behind what was read last
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) on_rollback: Option<RollbackArg>,
     /// Schema of the rows: follow (each snapshot's own) or pinned:ID
     ///
     /// The default is follow; with --format arrow, csv or parquet, which have one schema, that of the last snapshot.

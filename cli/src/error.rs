@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use arrow_schema::ArrowError;
 use frazil_lock::LockError;
 use frazil_reader::ReadError;
+use frazil_reader::groups::GroupError;
 use frazil_table::{Advice, TableError};
 use serde_json::{Map, Value, json};
 
@@ -20,6 +21,9 @@ pub(crate) enum CliError {
     /// The library could not do it.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A consumer group could not be used.
+    #[error(transparent)]
+    Group(#[from] GroupError),
     /// The lock of a table could not be had, or looked at.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -128,9 +132,11 @@ impl CliError {
             // An argument that the table contradicts is wrong usage as much as one that cannot be parsed.
             Self::Usage(_)
             | Self::Read(ReadError::Table(TableError::InvalidRequest { .. }))
-            | Self::Lock(LockError::Invalid(_)) => 2,
+            | Self::Lock(LockError::Invalid(_))
+            | Self::Group(GroupError::Invalid(_)) => 2,
             Self::NotYet
             | Self::Lock(LockError::Busy { .. })
+            | Self::Group(GroupError::Busy { .. } | GroupError::Changed { .. })
             | Self::Read(ReadError::Table(TableError::CommitLocked { .. }))
             | Self::Conflict { .. }
             | Self::LockedOut { .. }
@@ -147,6 +153,7 @@ impl CliError {
             Self::Usage(_) => "USAGE",
             Self::Read(error) => error.code(),
             Self::Lock(error) => lock_code(error),
+            Self::Group(error) => error.code(),
             Self::Conflict { .. } => "COMMIT_CONFLICT",
             Self::OutcomeUnknown { .. } | Self::OutcomesUnknown { .. } => "COMMIT_STATE_UNKNOWN",
             Self::InPart { .. } => "DONE_IN_PART",
@@ -170,6 +177,7 @@ impl CliError {
     pub(crate) fn advice(&self) -> Advice {
         match self {
             Self::Read(error) => error.advice(),
+            Self::Group(error) => error.advice(),
             Self::Internal(_) | Self::CheckFailed(_) => Advice::ReportBug,
             Self::Lock(LockError::Lost { .. }) | Self::OutcomeUnknown { .. } | Self::OutcomesUnknown { .. } => {
                 Advice::VerifyFirst
@@ -235,6 +243,7 @@ impl CliError {
     fn remedy(&self) -> Option<String> {
         let remedy = match self {
             Self::Read(error) => return read_remedy(error),
+            Self::Group(error) => return group_remedy(error).map(str::to_owned),
             Self::Lock(LockError::Busy { .. }) | Self::LockedOut { .. } => {
                 "try again later; `frazil lock show` says who holds it and who waits"
             }
@@ -295,6 +304,16 @@ impl CliError {
     }
 }
 
+fn group_remedy(error: &GroupError) -> Option<&'static str> {
+    match error {
+        GroupError::Busy { .. } => Some("stop it or wait for its end, or read for another group"),
+        GroupError::Changed { .. } => Some("look with `frazil groups list`, then try again"),
+        GroupError::Damaged { .. } => Some("restore the file from a copy, or remove it to start anew"),
+        GroupError::Unavailable { .. } => Some("check that the folder is writable, or set [positions] path"),
+        _ => None,
+    }
+}
+
 fn lock_code(error: &LockError) -> &'static str {
     match error {
         LockError::Busy { .. } => "LOCK_BUSY",
@@ -322,6 +341,10 @@ fn read_remedy(error: &ReadError) -> Option<String> {
             "read with --mode changelog, or pass --on-non-append added-only to get the rows of the files that it added, \
              or skip to go on without them"
         }
+        ReadError::ConfigChanged { .. } => {
+            "pass the options that the position was taken with, or start again with --from full"
+        }
+        ReadError::Position(_) => "pass a position as it was given out, or start again with --from full",
         ReadError::Spill(_) => "free space in the temporary folder, or set TMPDIR to another one",
         _ => return None,
     };
@@ -387,6 +410,7 @@ fn read_details(error: &ReadError) -> Vec<(&'static str, Value)> {
         ReadError::NonAppend { snapshot_id, operation } => {
             vec![("snapshot_id", json!(snapshot_id.get())), ("operation", json!(operation))]
         }
+        ReadError::ConfigChanged { changed } => vec![("changed", json!(changed))],
         _ => Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod value;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use frazil_reader::{ChangeBatch, ChangelogOperation, SnapshotInfo, StreamHeader};
+use frazil_table::SnapshotId;
 
 use self::style::Style;
 use self::value::Longs;
@@ -35,6 +36,11 @@ pub(crate) trait Sink {
 
     /// Updates are paired by another key from here on. Called only if markers were asked for.
     fn key_change(&mut self, _change: &KeyChange<'_>) -> Result<(), CliError> {
+        Ok(())
+    }
+
+    /// The stream goes another way than from one snapshot to the next. Called only if markers were asked for.
+    fn detour(&mut self, _detour: &Detour<'_>) -> Result<(), CliError> {
         Ok(())
     }
 
@@ -84,6 +90,34 @@ pub(crate) struct KeyChange<'a> {
     pub(crate) before: &'a [String],
     /// Names of the columns from now on.
     pub(crate) now: &'a [String],
+}
+
+/// A way around snapshots that are gone.
+#[derive(Clone, Copy)]
+pub(crate) enum Detour<'a> {
+    /// What was written before is void, and all rows of the snapshot follow.
+    Truncate {
+        /// The snapshot.
+        snapshot: &'a SnapshotInfo,
+        /// Up to where the stream had come.
+        consumed: Option<SnapshotId>,
+    },
+    /// Snapshots up to this one were left out.
+    Gap {
+        /// The snapshot.
+        snapshot: &'a SnapshotInfo,
+        /// Up to where the stream had come.
+        consumed: Option<SnapshotId>,
+        /// What they changed is lost; otherwise it follows.
+        is_lossy: bool,
+    },
+    /// What follows takes back the changes of a snapshot.
+    Rollback {
+        /// The snapshot before it.
+        snapshot: &'a SnapshotInfo,
+        /// The snapshot.
+        undone: SnapshotId,
+    },
 }
 
 /// What a stream is made of.

@@ -7,6 +7,7 @@ mod compact;
 mod demo;
 mod error;
 mod format;
+mod groups;
 mod heads;
 mod inspect;
 mod lock;
@@ -14,6 +15,7 @@ mod open;
 mod output;
 mod read;
 mod settings;
+mod stop;
 mod watermark;
 
 use std::io::{self, Write};
@@ -32,9 +34,13 @@ use crate::args::{Cli, Command, ConfigCommand};
 use crate::error::CliError;
 use crate::output::Output;
 use crate::settings::Settings;
+use crate::stop::Stop;
 
 /// Time to remove what is unfinished after a signal. Only a write that nobody takes can need longer.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Time for a command that ends by itself after a signal.
+const END_TIMEOUT: Duration = Duration::from_secs(4);
 
 fn main() -> ExitCode {
     leave_decoding_panics_to_errors();
@@ -131,21 +137,23 @@ fn run(cli: Cli) -> Result<(), CliError> {
         .enable_all()
         .build()
         .map_err(|error| CliError::Internal(format!("cannot start threads: {error}")))?;
-    let outcome = runtime.block_on(until_stopped(command(cli)));
+    let stop = Stop::default();
+    let outcome = runtime.block_on(until_stopped(command(cli, stop.clone()), stop));
     // What was interrupted may still be reading; there is nothing to wait for.
     runtime.shutdown_background();
     outcome
 }
 
-async fn command(mut cli: Cli) -> Result<(), CliError> {
+async fn command(mut cli: Cli, stop: Stop) -> Result<(), CliError> {
     if cli.global.memory_limit.is_none() && !matches!(cli.command, Command::Demo(_) | Command::Completions { .. }) {
         cli.global.memory_limit = Settings::load(&cli.global)?.reader().memory_limit;
     }
     match cli.command {
-        Command::Read(args) => read::run(&args, &cli.global).await,
+        Command::Read(args) => read::run(&args, &cli.global, &stop).await,
         Command::Inspect(args) => inspect::run(&args, &cli.global).await,
         Command::Compact(args) => compact::run(&args, &cli.global).await,
         Command::Watermark(args) => watermark::run(&args, &cli.global).await,
+        Command::Groups(command) => groups::run(&command, &cli.global).await,
         Command::Lock(command) => lock::run(&command, &cli.global).await,
         Command::Config(ConfigCommand::Check) => check::run(&cli.global).await,
         Command::Demo(args) => demo::run(&args, &cli.global).await,
@@ -162,20 +170,30 @@ async fn command(mut cli: Cli) -> Result<(), CliError> {
     clippy::disallowed_methods,
     reason = "a write that nobody takes cannot be cancelled: the program can only be ended around it"
 )]
-async fn until_stopped(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+async fn until_stopped(work: impl Future<Output = Result<(), CliError>>, stop: Stop) -> Result<(), CliError> {
     let (sender, receiver) = oneshot::channel();
+    let asked = stop.clone();
     tokio::spawn(async move {
         let (signal, exit_code) = stop_signal().await;
         // If the work has ended already, the program is about to end too.
         let _ = sender.send(signal);
+        asked.ask();
         // The work does not see the signal while it is blocked in a write.
-        tokio::time::sleep(STOP_TIMEOUT).await;
+        tokio::time::sleep(if asked.is_awaited() { END_TIMEOUT + STOP_TIMEOUT } else { STOP_TIMEOUT }).await;
         std::process::exit(exit_code);
     });
+    tokio::pin!(work);
     tokio::select! {
         biased;
-        Ok(signal) = receiver => Err(signal),
-        outcome = work => outcome,
+        Ok(signal) = receiver => {
+            if stop.is_awaited()
+                && let Ok(Err(error)) = tokio::time::timeout(END_TIMEOUT, work).await
+            {
+                return Err(error);
+            }
+            Err(signal)
+        }
+        outcome = &mut work => outcome,
     }
 }
 

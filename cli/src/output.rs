@@ -82,6 +82,20 @@ impl Output {
         Ok(Self { name, writer: Writer::Direct(BufWriter::with_capacity(BUFFER_BYTES, file)) })
     }
 
+    /// A file that grows from its present end on.
+    ///
+    /// # Errors
+    /// As [`Output::file`].
+    pub(crate) fn continued_file(path: &Path) -> Result<Self, CliError> {
+        if path == Path::new("-") {
+            return Ok(Self::stdout());
+        }
+        let name = path.display().to_string();
+        let file = File::options().append(true).create(true).open(path);
+        let file = file.map_err(|source| CliError::output(&name, source))?;
+        Ok(Self { name, writer: Writer::Direct(BufWriter::with_capacity(BUFFER_BYTES, file)) })
+    }
+
     /// Whoever is on the other end of it, to be asked after while nothing is written.
     ///
     /// # Errors

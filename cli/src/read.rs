@@ -2,6 +2,7 @@
 
 mod check;
 mod follow;
+mod progress;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -17,14 +18,18 @@ use frazil_reader::{
 use frazil_table::catalog::TableSource;
 use frazil_table::filter::Filter;
 use frazil_table::{SystemClock, Table};
+use tracing::warn;
 
 use self::check::check;
+use self::progress::Progress;
+pub(crate) use self::progress::owner;
 use crate::args::{FormatArg, GlobalArgs, ModeArg, ReadArgs};
 use crate::error::CliError;
-use crate::format::{self, Content, Form, KeyChange, SchemaChange, Sink};
+use crate::format::{self, Content, Detour, Form, KeyChange, SchemaChange, Sink};
 use crate::open::open_source;
 use crate::output::{Look, Output};
 use crate::settings::Settings;
+use crate::stop::Stop;
 use crate::{clock, heads};
 
 /// How long a table that is followed may fail without a success, unless another time is asked for: long enough for
@@ -35,20 +40,29 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(600);
 ///
 /// # Errors
 /// [`CliError::Usage`] for options that contradict each other; else what reading and writing give.
-pub(crate) async fn run(args: &ReadArgs, global: &GlobalArgs) -> Result<(), CliError> {
+pub(crate) async fn run(args: &ReadArgs, global: &GlobalArgs, stop: &Stop) -> Result<(), CliError> {
     let is_terminal = io::stdout().is_terminal();
     let format = format_of(args, global.json, is_terminal);
     check(args, format, is_terminal && is_stdout(args.output.as_deref()))?;
     let filter = args.filter.as_deref().map(Filter::parse).transpose()?;
     let (source, table) = open_source(&args.table, global).await?;
     let Some(mode) = mode_of(args.mode) else { return rows(&table, args, global, format, filter).await };
-    let options = options(args, global, format, mode, filter);
+    let mut options = options(args, global, format, mode, filter);
+    let mut progress = None;
+    if let Some(name) = &args.group {
+        // A file that appears at its end holds nothing before.
+        let is_written_at_once = format != FormatArg::Parquet && (args.follow || is_stdout(args.output.as_deref()));
+        let (begun, from) = Progress::begin(name, &table, &Settings::load(global)?, is_written_at_once).await?;
+        options.from = from.unwrap_or(options.from);
+        progress = Some(begun);
+        stop.let_me_end();
+    }
     if args.follow {
         let settings = Settings::load(global)?;
         let interval = args.poll_interval.or(settings.reader().monitor_interval).unwrap_or(DEFAULT_INTERVAL_MAX);
-        follow(source, table, args, options, format, interval, &settings).await
+        follow(source, table, args, options, format, interval, &settings, progress, stop).await
     } else {
-        changes(&table, args, options, format).await
+        changes(&table, args, options, format, progress, stop).await
     }
 }
 
@@ -123,18 +137,44 @@ async fn rows(
     sink.finish()
 }
 
-async fn changes(table: &Table, args: &ReadArgs, options: ReadOptions, format: FormatArg) -> Result<(), CliError> {
+async fn changes(
+    table: &Table,
+    args: &ReadArgs,
+    options: ReadOptions,
+    format: FormatArg,
+    mut progress: Option<Progress>,
+    stop: &Stop,
+) -> Result<(), CliError> {
     let mut stream = read_changes(table, options).await?;
     let mut sink = sink(args, format, table, &stream.header().schema, Some(stream.header()))?;
     let mut limit = Limit(args.limit);
-    while !limit.is_reached()
-        && let Some(event) = stream.next().await?
-    {
+    while !limit.is_reached() {
+        let next = tokio::select! {
+            biased;
+            // A file that is not complete is none, and nothing of it counts.
+            () = stop.asked(), if progress.as_ref().is_some() => {
+                return match progress {
+                    Some(mut progress) if progress.is_written_at_once() => progress.keep(&stream).await,
+                    _ => Ok(()),
+                };
+            }
+            next = stream.next() => next?,
+        };
+        let Some(event) = next else { break };
+        let is_end = matches!(event, Event::SnapshotEnd { .. });
         deliver(event, sink.as_mut(), &mut limit, args.markers)?;
+        if let Some(progress) = &mut progress {
+            progress.after(&stream, is_end).await?;
+        }
     }
-    sink.finish()
+    sink.finish()?;
+    match &mut progress {
+        Some(progress) => progress.keep(&stream).await,
+        None => Ok(()),
+    }
 }
 
+#[expect(clippy::too_many_arguments, reason = "all of it is what is followed and how")]
 async fn follow(
     source: Arc<dyn TableSource>,
     table: Table,
@@ -143,6 +183,8 @@ async fn follow(
     format: FormatArg,
     interval_max: Duration,
     settings: &Settings,
+    mut progress: Option<Progress>,
+    stop: &Stop,
 ) -> Result<(), CliError> {
     let mut stream = follow_changes(&table, options).await?;
     let output = output(args)?;
@@ -153,8 +195,23 @@ async fn follow(
     let watch = CatalogWatch::new(watching, Arc::new(SystemClock)).watch(source.clone(), table.clone());
     let _heads = heads::listen(&source, settings.lock(), watch.hints()).await?;
     let pace = follow::Pace { interval: interval_max, retry_timeout, has_markers: args.markers };
-    follow::follow(watch, table, &mut stream, sink.as_mut(), &downstream, &mut Limit(args.limit), pace).await?;
-    sink.finish()
+    let mut limit = Limit(args.limit);
+    let following = follow::follow(
+        watch,
+        table,
+        &mut stream,
+        sink.as_mut(),
+        &downstream,
+        &mut limit,
+        pace,
+        follow::Keeper { progress: progress.as_mut(), stop },
+    );
+    following.await?;
+    sink.finish()?;
+    match &mut progress {
+        Some(progress) => progress.keep(&stream).await,
+        None => Ok(()),
+    }
 }
 
 /// Writes one event down.
@@ -174,8 +231,25 @@ fn deliver(event: Event, sink: &mut dyn Sink, limit: &mut Limit, has_markers: bo
         Event::SnapshotEnd { snapshot, snapshot_watermark_ms } if has_markers => {
             sink.snapshot_end(&snapshot, snapshot_watermark_ms)
         }
+        Event::Truncate { snapshot, consumed } => {
+            warn!(snapshot_id = %snapshot.snapshot_id, "what was delivered is void; all rows of the snapshot follow");
+            detour(sink, Detour::Truncate { snapshot: &snapshot, consumed }, has_markers)
+        }
+        Event::Gap { snapshot, consumed, is_lossy } => {
+            if is_lossy {
+                warn!(snapshot_id = %snapshot.snapshot_id, "changes of expired snapshots are left out up to this one");
+            }
+            detour(sink, Detour::Gap { snapshot: &snapshot, consumed, is_lossy }, has_markers)
+        }
+        Event::Rollback { snapshot, undone } => {
+            detour(sink, Detour::Rollback { snapshot: &snapshot, undone }, has_markers)
+        }
         Event::KeyChange { .. } | Event::SnapshotEnd { .. } => Ok(()),
     }
+}
+
+fn detour(sink: &mut dyn Sink, detour: Detour<'_>, has_markers: bool) -> Result<(), CliError> {
+    if has_markers { sink.detour(&detour) } else { Ok(()) }
 }
 
 fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode, filter: Option<Filter>) -> ReadOptions {
@@ -203,6 +277,8 @@ fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode, 
         on_key_change: args.on_key_change.map_or(defaults.on_key_change, Into::into),
         readers: args.readers,
         on_non_append: args.on_non_append.map_or(defaults.on_non_append, Into::into),
+        on_expired: args.on_expired.map_or(defaults.on_expired, Into::into),
+        on_rollback: args.on_rollback.map_or(defaults.on_rollback, Into::into),
         memory_limit_bytes: global.memory_limit.unwrap_or(defaults.memory_limit_bytes),
         ..defaults
     }
@@ -228,6 +304,8 @@ fn sink(
 fn output(args: &ReadArgs) -> Result<Output, CliError> {
     match args.output.as_deref() {
         None => Ok(Output::stdout()),
+        // What was written for the group before counts.
+        Some(path) if args.follow && args.group.is_some() => Output::continued_file(path),
         // There is no end at which the file could appear.
         Some(path) if args.follow => Output::growing_file(path),
         Some(path) => Output::file(path),

@@ -7,6 +7,7 @@ mod cloud;
 mod environment;
 mod file;
 mod lock;
+mod positions;
 mod pyiceberg;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use frazil_table::catalog::{CatalogConfig, CatalogKind, is_secret, without_secre
 
 pub(crate) use self::environment::Environment;
 pub(crate) use self::lock::{LockKind, LockSettings};
+pub(crate) use self::positions::PositionsSettings;
 use self::pyiceberg::PyIceberg;
 use crate::args::GlobalArgs;
 use crate::error::CliError;
@@ -57,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) file_path: Option<PathBuf>,
     reader: file::ReaderSettings,
     lock: LockSettings,
+    positions: PositionsSettings,
     cloud: BTreeMap<String, String>,
 }
 
@@ -94,8 +97,10 @@ impl Settings {
         }
         let mut lock = file.lock.clone();
         lock.apply(&environment)?;
+        let mut positions = file.positions.clone();
+        positions.apply(&environment)?;
         let cloud = cloud::merged(&aws_profile(&environment), &cloud::properties(&environment));
-        Ok(Self { environment, file, file_path, reader, lock, cloud })
+        Ok(Self { environment, file, file_path, reader, lock, positions, cloud })
     }
 
     /// How tables are read.
@@ -106,6 +111,11 @@ impl Settings {
     /// How tables are locked.
     pub(crate) fn lock(&self) -> &LockSettings {
         &self.lock
+    }
+
+    /// Where consumer groups are kept.
+    pub(crate) fn positions(&self) -> &PositionsSettings {
+        &self.positions
     }
 
     /// The standard variables of clouds, and properties given as options, for paths that no catalog gave.

@@ -17,6 +17,8 @@ mod config;
 mod follow;
 #[path = "cli/forms.rs"]
 mod forms;
+#[path = "cli/groups.rs"]
+mod groups;
 #[path = "cli/inspect.rs"]
 mod inspect;
 #[path = "cli/lock.rs"]

@@ -8,6 +8,7 @@ mod avro;
 mod blob;
 mod manifest;
 mod metadata;
+mod position;
 mod rows;
 mod verdict;
 
@@ -33,11 +34,13 @@ pub enum Target {
     Avro,
     /// A data or delete file in ORC.
     Orc,
+    /// The position of a stream, as bytes or as text.
+    Position,
 }
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Metadata,
         Self::ManifestList,
         Self::Manifest,
@@ -45,6 +48,7 @@ impl Target {
         Self::Parquet,
         Self::Avro,
         Self::Orc,
+        Self::Position,
     ];
 
     /// Its name on the command line and in folders.
@@ -57,6 +61,7 @@ impl Target {
             Self::Parquet => "parquet",
             Self::Avro => "avro",
             Self::Orc => "orc",
+            Self::Position => "position",
         }
     }
 
@@ -78,6 +83,7 @@ impl Target {
             Self::Parquet => rows::run(Format::Parquet, data),
             Self::Avro => rows::run(Format::Avro, data),
             Self::Orc => rows::run(Format::Orc, data),
+            Self::Position => position::run(data),
         }
     }
 
@@ -91,6 +97,7 @@ impl Target {
             Self::Parquet => rows::seeds(Format::Parquet),
             Self::Avro => rows::seeds(Format::Avro),
             Self::Orc => rows::seeds(Format::Orc),
+            Self::Position => position::seeds(),
         }
     }
 

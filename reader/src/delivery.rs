@@ -1,5 +1,7 @@
 //! The changes of one snapshot, as the mode delivers them: from files to batches.
 
+mod detour;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -128,7 +130,7 @@ impl Changes {
 enum Differences {
     None,
     /// Rows, with their change set where it had to be known.
-    Rows(RowChanges, Option<ChangeSet>),
+    Rows(RowChanges, Option<Box<ChangeSet>>),
 }
 
 impl Reading {
@@ -159,7 +161,7 @@ impl Reading {
             Mode::Upsert => self.upserts(step, pairing, output).await?,
             Mode::Changelog | Mode::Net => match self.differences(step, pairing, output).await? {
                 Differences::None => Changes::default(),
-                Differences::Rows(_, Some(set)) => Changes::new(resolved(set, self.filter.as_ref())),
+                Differences::Rows(_, Some(set)) => Changes::new(resolved(*set, self.filter.as_ref())),
                 Differences::Rows(rows, None) if rows.removed.is_empty() => self.inserts(rows.added, output),
                 Differences::Rows(rows, None) => {
                     let unchanged = if self.options.emit_noop_updates { Unchanged::Pair } else { Unchanged::default() };
@@ -274,7 +276,9 @@ impl Reading {
 
     /// The files that the snapshot changed; `None` if there are none or it is a compaction that is believed.
     async fn changed_files(&self, step: &Step) -> Result<Option<SnapshotChanges>> {
-        let from_backlog = match (&step.backlog, &step.parent) {
+        // A backlog tells what each snapshot added to its parent, and a detour has another one.
+        let backlog = step.backlog.as_ref().filter(|_| step.detour.is_none());
+        let from_backlog = match (backlog, &step.parent) {
             (Some(backlog), Some(parent)) => backlog.changes(&self.table, &step.snapshot, parent).await?,
             _ => None,
         };
@@ -293,7 +297,7 @@ impl Reading {
             return Ok(Differences::Rows(rows, None));
         }
         let set = self.changed_by_replace(step, &rows, pairing, output).await?;
-        Ok(set.map_or(Differences::None, |set| Differences::Rows(rows, Some(set))))
+        Ok(set.map_or(Differences::None, |set| Differences::Rows(rows, Some(Box::new(set)))))
     }
 
     async fn row_changes(&self, step: &Step, files: &SnapshotChanges) -> Result<RowChanges> {
@@ -325,7 +329,11 @@ impl Reading {
             unchanged,
             memory_limit_bytes: self.options.memory_limit_bytes,
             batch_rows: self.options.batch_rows,
-            first_new_row_id: step.snapshot.row_range().map(|(first, _)| first),
+            first_new_row_id: match step.detour {
+                // Rows that come back are not new.
+                Some(_) => None,
+                None => step.snapshot.row_range().map(|(first, _)| first),
+            },
         };
         ChangeSet::resolve(&self.table, rows, layout, settings).await.map_err(|error| match error {
             ResolveError::Read(error) => error,

@@ -2,6 +2,8 @@
 
 use frazil_table::{Advice, SnapshotId, TableError};
 
+use crate::position::PositionError;
+
 /// Why a read failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,6 +51,16 @@ pub enum ReadError {
         /// Its operation.
         operation: String,
     },
+    /// The position is of a stream with other options, which has other rows or another order. Pass the same options,
+    /// or start anew.
+    #[error("position is of a stream with other options, changed=`{changed}`")]
+    ConfigChanged {
+        /// Names of the options, separated by commas.
+        changed: String,
+    },
+    /// What was given as a position is none.
+    #[error(transparent)]
+    Position(#[from] PositionError),
     /// A spill file could not be written or read. Free space in the temporary folder.
     #[error("spill file failed")]
     Spill(#[source] std::io::Error),
@@ -72,6 +84,8 @@ impl ReadError {
             Self::DuplicateKey { .. } => "DUPLICATE_KEY",
             Self::KeyChanged { .. } => "KEY_CHANGED",
             Self::NonAppend { .. } => "NON_APPEND",
+            Self::ConfigChanged { .. } => "CONFIG_CHANGED",
+            Self::Position(_) => "POSITION_INVALID",
             Self::Spill(_) => "SPILL_FAILED",
         }
     }

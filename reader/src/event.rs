@@ -57,6 +57,11 @@ pub enum Phase {
     Full,
     /// What the snapshot changed.
     Incremental,
+    /// By what the snapshot differs from one that is not its parent: those in between have expired.
+    Gap,
+    /// What a snapshot that is no longer on the branch changed, the other way round. The snapshot is its parent,
+    /// whose rows are the table's again.
+    Rollback,
 }
 
 /// The snapshot that changes belong to.
@@ -128,6 +133,29 @@ pub enum Event {
         before: Vec<String>,
         /// Names of the key columns from now on; empty without a key.
         now: Vec<String>,
+    },
+    /// All that was delivered before is void: all rows of a snapshot follow.
+    Truncate {
+        /// The snapshot whose rows follow.
+        snapshot: Arc<SnapshotInfo>,
+        /// The snapshot up to which the stream had delivered; `None` if it had not got through the first.
+        consumed: Option<SnapshotId>,
+    },
+    /// Snapshots were left out, because they have expired.
+    Gap {
+        /// The snapshot after which the stream goes on.
+        snapshot: Arc<SnapshotInfo>,
+        /// The snapshot up to which the stream had delivered; `None` if it had not got through the first.
+        consumed: Option<SnapshotId>,
+        /// The changes in between are lost. Otherwise what they come to follows, as one change set.
+        is_lossy: bool,
+    },
+    /// The branch was rolled back: what a snapshot had changed is taken back by the changes that follow.
+    Rollback {
+        /// The snapshot whose rows are the table's again after these changes.
+        snapshot: Arc<SnapshotInfo>,
+        /// The snapshot whose changes are taken back.
+        undone: SnapshotId,
     },
     /// Some changes.
     Changes(ChangeBatch),

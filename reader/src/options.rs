@@ -4,6 +4,7 @@ use frazil_table::filter::Filter;
 use frazil_table::{MAIN_BRANCH, SnapshotId};
 
 use crate::event::ChangelogOperation;
+use crate::position::Position;
 
 /// What a change stream emits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +41,8 @@ pub enum From {
     Timestamp(i64),
     /// Changes after the tagged snapshot.
     Tag(String),
+    /// What comes after a position of an earlier stream, with the same options.
+    Position(Box<Position>),
 }
 
 /// Where a change stream ends, inclusive.
@@ -138,6 +141,35 @@ pub enum OnKeyChange {
     Continue,
 }
 
+/// What to do where the snapshot up to which a stream has delivered has expired, with others after it: what they
+/// changed cannot be known any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnExpired {
+    /// Fail.
+    #[default]
+    Fail,
+    /// Deliver by what the rows of the oldest snapshot that is left differ from those delivered, as one change set.
+    /// Only while the snapshot delivered last can still be read, as when a tag holds it. For mode `changelog`.
+    Diff,
+    /// Declare all that was delivered void, deliver all rows of the last snapshot, and go on from there.
+    Rescan,
+    /// Go on after the oldest snapshot that is left. The changes up to it are lost.
+    Skip,
+}
+
+/// What to do where the branch was rolled back behind what a stream has delivered, or moved to another line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnRollback {
+    /// Fail.
+    #[default]
+    Fail,
+    /// Take back the changes of the snapshots that are no longer on the branch, newest first, and go on from the last
+    /// one that is on both lines. Only while those snapshots can still be read. For mode `changelog`.
+    Compensate,
+    /// Declare all that was delivered void, deliver all rows of the last snapshot, and go on from there.
+    Rescan,
+}
+
 /// What to do in `append` mode with a snapshot that does more than add data files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnNonAppend {
@@ -188,6 +220,10 @@ pub struct ReadOptions {
     /// Files that are read at once. With more than one, rows are decoded before they are asked for, on the Tokio runtime
     /// that the stream is read on. What is delivered is the same, and in the same order.
     pub readers: usize,
+    /// Positions that the table has forgotten.
+    pub on_expired: OnExpired,
+    /// Positions that are no longer on the branch.
+    pub on_rollback: OnRollback,
     /// Memory that delete sets, before images and decoded batches may take together.
     pub memory_limit_bytes: u64,
     /// Rows of one batch at most.
@@ -220,6 +256,8 @@ impl Default for ReadOptions {
             on_key_change: OnKeyChange::default(),
             on_non_append: OnNonAppend::default(),
             readers: 1,
+            on_expired: OnExpired::default(),
+            on_rollback: OnRollback::default(),
             memory_limit_bytes: DEFAULT_MEMORY_LIMIT_BYTES,
             batch_rows: DEFAULT_BATCH_ROWS,
         }

@@ -21,6 +21,27 @@ pub(crate) struct Step {
     pub(crate) watermark_ms: i64,
     /// Of the snapshots that were planned together with this one, if there are several.
     pub(crate) backlog: Option<Arc<PlannedBacklog>>,
+    /// The step is not from a snapshot to the next.
+    pub(crate) detour: Option<Detour>,
+}
+
+/// A way around what is no longer there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detour {
+    /// What was delivered is void.
+    Restart {
+        /// Up to where that was.
+        consumed: Option<SnapshotId>,
+    },
+    /// The changes up to this snapshot are left out.
+    Skip {
+        /// Up to where changes were delivered.
+        consumed: Option<SnapshotId>,
+    },
+    /// From the parent of the step, which is not that of the snapshot, in one change set.
+    Leap,
+    /// The step goes back from its parent, which is the snapshot's child.
+    Undo,
 }
 
 /// The snapshots of `(from, to]` on the lineage.
@@ -48,6 +69,11 @@ pub(crate) fn steps(table: &Table, lineage: &Lineage, from: &From, to: &To) -> R
             None => return Ok(Vec::new()),
         },
         From::Tag(name) => locate(table, lineage, tag(table, name)?)? + 1,
+        From::Position(_) => {
+            return Err(
+                TableError::Internal { detail: "a position is resumed from, not started with".to_owned() }.into()
+            );
+        }
     };
     if start > end {
         return match from {
@@ -70,7 +96,7 @@ fn with_backlog(mut steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
-fn step(lineage: &Lineage, index: usize, is_full: bool) -> Option<Step> {
+pub(crate) fn step(lineage: &Lineage, index: usize, is_full: bool) -> Option<Step> {
     let parent = index.checked_sub(1).and_then(|index| lineage.snapshots().get(index)).filter(|_| !is_full);
     Some(Step {
         snapshot: lineage.snapshots().get(index)?.clone(),
@@ -78,10 +104,11 @@ fn step(lineage: &Lineage, index: usize, is_full: bool) -> Option<Step> {
         is_full,
         watermark_ms: lineage.watermark_ms(index)?,
         backlog: None,
+        detour: None,
     })
 }
 
-fn end_index(table: &Table, lineage: &Lineage, to: &To) -> Result<Option<usize>> {
+pub(crate) fn end_index(table: &Table, lineage: &Lineage, to: &To) -> Result<Option<usize>> {
     match to {
         To::Latest => Ok(lineage.snapshots().len().checked_sub(1)),
         To::Snapshot(id) => Ok(Some(locate(table, lineage, *id)?)),
@@ -93,12 +120,12 @@ fn locate(table: &Table, lineage: &Lineage, id: SnapshotId) -> Result<usize> {
     Ok(lineage.locate(table.metadata(), table.metadata_location(), id)?)
 }
 
-fn expired_parent(lineage: &Lineage, id: SnapshotId) -> TableError {
+pub(crate) fn expired_parent(lineage: &Lineage, id: SnapshotId) -> TableError {
     let parent = lineage.snapshots().first().and_then(|oldest| oldest.parent_snapshot_id());
     TableError::SnapshotExpired { consumed: parent.map_or(id, SnapshotId::new), oldest: id }
 }
 
-fn tag(table: &Table, name: &str) -> Result<SnapshotId> {
+pub(crate) fn tag(table: &Table, name: &str) -> Result<SnapshotId> {
     match table.metadata().snapshot_for_ref(name) {
         Some(snapshot) => Ok(SnapshotId::new(snapshot.snapshot_id())),
         None => Err(TableError::invalid(format!(

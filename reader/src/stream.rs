@@ -16,25 +16,31 @@ use crate::engine::EngineStats;
 use crate::error::ReadError;
 use crate::event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
 use crate::filter::ChangeFilter;
-use crate::follow::{Plan, Position, plan};
-use crate::options::{Mode, OnKeyChange, ReadOptions, SchemaMode};
+use crate::follow::{Plan, Planned, mark, plan, plan_range};
+use crate::options::{From, Mode, OnKeyChange, ReadOptions, SchemaMode};
 use crate::place::{Delivered, Place};
-use crate::range::{Step, steps};
+use crate::position::{Base, CursorPlace, LaneCursor, Position};
+use crate::range::{Detour, Step};
+use crate::resume::Consumed;
 use crate::rows::pinned;
+use crate::standing::{Markers, Standing};
 use crate::upsert::{fit, nullable_schema};
 use crate::{Result, columns};
 
 /// Opens the changes of a range of snapshots.
 ///
+/// With [`From::Position`] it goes on from there: the same rows come in the same order as if the stream of the position
+/// had not ended, whatever columns, filters, kinds, limits and sizes of batches are asked for now.
+///
 /// # Errors
 /// [`TableError::SnapshotExpired`] or [`TableError::LineageBroken`] if the start is not on the branch any
-/// more; [`TableError::InvalidRequest`] if a column, snapshot, tag or branch is not there, or mode `upsert` has no key.
+/// more; [`TableError::InvalidRequest`] if a column, snapshot, tag or branch is not there, or mode `upsert` has no key;
+/// [`TableError::TableReplaced`] and [`ReadError::ConfigChanged`] if a position is of another table or other options.
 pub async fn read_changes(table: &Table, options: ReadOptions) -> Result<ChangeStream> {
     let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &options.branch)?;
-    let steps = steps(table, &lineage, &options.from, &options.to)?;
-    // Where to go on does not matter: nothing comes after the end.
-    let plan = Plan { steps, position: Position::Start(options.from.clone()), is_finished: true };
-    ChangeStream::open(table, &lineage, options, plan).await
+    let (planned, resumed) = start(table, &options)?;
+    let plan = plan_range(table, &lineage, &planned, &options)?;
+    ChangeStream::open(table, &lineage, options, plan, resumed.as_ref()).await
 }
 
 /// Opens the changes of a table that grows: [`ChangeStream::next`] gives `None` when all that there is has been
@@ -50,8 +56,50 @@ pub async fn follow_changes(table: &Table, options: ReadOptions) -> Result<Chang
         );
     }
     let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &options.branch)?;
-    let plan = plan(table, &lineage, &Position::Start(options.from.clone()), &options.to)?;
-    ChangeStream::open(table, &lineage, options, plan).await
+    let (planned, resumed) = start(table, &options)?;
+    let plan = plan(table, &lineage, &planned, &options)?;
+    ChangeStream::open(table, &lineage, options, plan, resumed.as_ref()).await
+}
+
+/// A position like another, of the same table with the same options, at another place: the next snapshot is the one
+/// that a stream from there would begin with. Ordinals go on from where the other one was.
+///
+/// # Errors
+/// As for [`read_changes`]; [`TableError::InvalidRequest`] if the table has nothing there to start with yet.
+pub fn position_at(table: &Table, other: &Position, from: &From) -> Result<Position> {
+    check_table_uuid(table.metadata(), other.table_uuid)?;
+    let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &other.branch)?;
+    let options = ReadOptions { branch: other.branch.clone(), ..ReadOptions::default() };
+    let Some(base) = plan(table, &lineage, &Planned::Start(from.clone()), &options)?.before else {
+        return Err(TableError::invalid("the table has no snapshot there yet; choose latest, or wait for it").into());
+    };
+    let snapshot = match base {
+        Base::Complete(mark) | Base::InitialScan(mark) => table.metadata().snapshot_by_id(mark.snapshot_id.get()),
+        Base::Empty => lineage.snapshots().first(),
+    };
+    let schema = match snapshot {
+        Some(snapshot) => table.schema_of(snapshot)?,
+        None => table.metadata().current_schema().clone(),
+    };
+    Ok(Position {
+        identifier_ids: identifier_ids(&schema),
+        base,
+        lanes: Vec::new(),
+        schema_id: schema.schema_id(),
+        snapshot_watermark_ms: None,
+        ..other.clone()
+    })
+}
+
+/// Where to start planning, and the position to go on from, if it is that of a stream that had begun.
+fn start(table: &Table, options: &ReadOptions) -> Result<(Planned, Option<Position>)> {
+    let From::Position(position) = &options.from else { return Ok((Planned::Start(options.from.clone()), None)) };
+    position.check(table, options)?;
+    let started = position.started_snapshot_id();
+    let planned = Planned::After(Consumed { base: position.base, started });
+    // Where nothing has been seen of a table, its schema and key are not known either.
+    let is_fresh = position.base == Base::Empty && started.is_none();
+    Ok((planned, (!is_fresh).then(|| position.as_ref().clone())))
 }
 
 fn identifier_ids(schema: &TableSchemaRef) -> Vec<FieldId> {
@@ -64,7 +112,7 @@ fn identifier_ids(schema: &TableSchemaRef) -> Vec<FieldId> {
 pub struct ChangeStream {
     reading: Reading,
     steps: VecDeque<Step>,
-    position: Position,
+    planned: Planned,
     is_finished: bool,
     /// Schema of the last batch.
     schema_id: i32,
@@ -73,8 +121,11 @@ pub struct ChangeStream {
     identifier_ids: Vec<FieldId>,
     n_started: u64,
     watermark_ms: i64,
+    standing: Standing,
+    /// How far an earlier stream got with the snapshot that comes first.
+    resumed: Option<LaneCursor>,
     current: Option<Current>,
-    events: VecDeque<Event>,
+    markers: Markers,
 }
 
 impl std::fmt::Debug for ChangeStream {
@@ -105,24 +156,62 @@ struct Opening {
     new_key: Option<(Vec<FieldId>, Vec<FieldId>)>,
 }
 
-impl ChangeStream {
-    async fn open(table: &Table, lineage: &Lineage, options: ReadOptions, plan: Plan) -> Result<Self> {
-        let Plan { steps, position, is_finished } = plan;
-        let is_net = options.mode == Mode::Net;
-        let pinned_schema = match (options.schema, steps.last()) {
-            (SchemaMode::Pinned(id), _) => Some(pinned(table, id)?),
-            (SchemaMode::PinnedToEnd, Some(last)) => Some(table.schema_of(&last.snapshot)?),
-            (SchemaMode::PinnedToEnd, None) => Some(table.metadata().current_schema().clone()),
-            // Images of a range have one schema, that of its end.
-            (SchemaMode::Follow, Some(last)) if is_net => Some(table.schema_of(&last.snapshot)?),
-            (SchemaMode::Follow, _) => None,
-        };
-        let start_schema = match steps.first().map(|step| &step.snapshot).or(lineage.head()) {
-            Some(snapshot) => table.schema_of(snapshot)?,
+/// The schema of the step's snapshot has all of these fields.
+fn has_columns(table: &Table, step: &Step, ids: &[FieldId]) -> Result<bool> {
+    let schema = table.schema_of(&step.snapshot)?;
+    Ok(ids.iter().all(|id| schema.field_by_id(id.get()).is_some()))
+}
+
+/// The one schema of all rows, if they have one.
+fn pinned_schema(table: &Table, options: &ReadOptions, steps: &[Step]) -> Result<Option<TableSchemaRef>> {
+    Ok(match (options.schema, steps.last()) {
+        (SchemaMode::Pinned(id), _) => Some(pinned(table, id)?),
+        (SchemaMode::PinnedToEnd, Some(last)) => Some(table.schema_of(&last.snapshot)?),
+        (SchemaMode::PinnedToEnd, None) => Some(table.metadata().current_schema().clone()),
+        // Images of a range have one schema, that of its end.
+        (SchemaMode::Follow, Some(last)) if options.mode == Mode::Net => Some(table.schema_of(&last.snapshot)?),
+        (SchemaMode::Follow, _) => None,
+    })
+}
+
+/// The schema of the first rows, or the one that was told last.
+fn start_schema(
+    table: &Table,
+    lineage: &Lineage,
+    steps: &[Step],
+    resumed: Option<&Position>,
+) -> Result<TableSchemaRef> {
+    let told = resumed.and_then(|position| table.metadata().schema_by_id(position.schema_id)).cloned();
+    // What has begun was announced with its schema.
+    let first = steps.first().map(|step| &step.snapshot).filter(|first| {
+        let cursor = resumed.and_then(|position| position.lanes.first());
+        let announced = cursor.filter(|cursor| cursor.place != CursorPlace::Begun { n_told: 0 });
+        told.is_none() || announced.is_some_and(|cursor| cursor.snapshot_id.get() == first.snapshot_id())
+    });
+    Ok(match (first, told) {
+        (Some(first), _) => table.schema_of(first)?,
+        (None, Some(told)) => told,
+        (None, None) => match lineage.head() {
+            Some(head) => table.schema_of(head)?,
             None => table.metadata().current_schema().clone(),
-        };
-        let key = match options.mode {
-            Mode::Append => Vec::new(),
+        },
+    })
+}
+
+impl ChangeStream {
+    async fn open(
+        table: &Table,
+        lineage: &Lineage,
+        options: ReadOptions,
+        plan: Plan,
+        resumed: Option<&Position>,
+    ) -> Result<Self> {
+        let Plan { steps, before, planned, is_finished } = plan;
+        let pinned_schema = pinned_schema(table, &options, &steps)?;
+        let start_schema = start_schema(table, lineage, &steps, resumed)?;
+        let key = match (options.mode, resumed) {
+            (Mode::Append, _) => Vec::new(),
+            (_, Some(position)) => position.key_of(table, &start_schema, &options)?,
             _ => columns::key_ids(table, &start_schema, lineage.head(), options.key.as_deref()).await?,
         };
         if options.mode == Mode::Upsert && key.is_empty() {
@@ -155,19 +244,38 @@ impl ChangeStream {
             false => nullable_schema(output.arrow_schema(), &key, &key_names)?,
         };
         let header = StreamHeader { schema, schema_id: output_schema.schema_id(), key: key_names, exact_before };
+        let identifier_ids =
+            resumed.map_or_else(|| identifier_ids(&start_schema), |position| position.identifier_ids.clone());
+        let n_started = resumed.map_or(0, |position| position.ordinal);
+        let watermark_ms = resumed.and_then(|position| position.snapshot_watermark_ms).unwrap_or(i64::MIN);
+        // The announcement of a schema is left out where it was made, and not because nothing changes.
+        let schema_id = match resumed {
+            Some(position) if reading.pinned_schema.is_none() => position.schema_id,
+            _ => header.schema_id,
+        };
+        let standing = Standing {
+            base: before,
+            key: key.clone(),
+            identifier_ids: identifier_ids.clone(),
+            schema_id,
+            ordinal: n_started,
+            watermark_ms,
+        };
         Ok(Self {
             reading,
             steps: steps.into(),
-            position,
+            planned,
             is_finished,
-            schema_id: header.schema_id,
+            schema_id,
             header,
             key,
-            identifier_ids: identifier_ids(&start_schema),
-            n_started: 0,
-            watermark_ms: i64::MIN,
+            identifier_ids,
+            n_started,
+            watermark_ms,
+            standing,
+            resumed: resumed.and_then(|position| position.lanes.first().copied()),
             current: None,
-            events: VecDeque::new(),
+            markers: Markers::default(),
         })
     }
 
@@ -200,8 +308,12 @@ impl ChangeStream {
         let table = table.clone().with_cache_of(old);
         let branch = &self.reading.options.branch;
         let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), branch)?;
-        let plan = plan(&table, &lineage, &self.position, &self.reading.options.to)?;
-        if matches!(self.position, Position::Start(_)) && self.n_started == 0 && self.steps.is_empty() {
+        let plan = plan(&table, &lineage, &self.planned, &self.reading.options)?;
+        let has_nothing = match &self.planned {
+            Planned::Start(_) => true,
+            Planned::After(consumed) => consumed.base == Base::Empty,
+        };
+        if has_nothing && self.n_started == 0 && self.steps.is_empty() && self.resumed.is_none() {
             // Now the stream starts: its schema and key are those of the first snapshot.
             let mut options = self.reading.options.clone();
             // Whoever reads has been told of one schema for all that comes.
@@ -210,14 +322,15 @@ impl ChangeStream {
             }
             let header = self.header.clone();
             let schema_id = self.schema_id;
-            *self = Self::open(&table, &lineage, options, plan).await?;
+            *self = Self::open(&table, &lineage, options, plan, None).await?;
             self.header = header;
             self.schema_id = schema_id;
+            self.standing.schema_id = schema_id;
             return Ok(());
         }
         self.reading.table = table;
         self.steps.extend(plan.steps);
-        self.position = plan.position;
+        self.planned = plan.planned;
         self.is_finished = plan.is_finished;
         Ok(())
     }
@@ -231,6 +344,21 @@ impl ChangeStream {
         }
     }
 
+    /// Where the stream stands after the event that [`ChangeStream::next`] gave last: a stream that is opened with it
+    /// goes on with the very next row. `None` while the table has no snapshot to start with; the start is looked for
+    /// anew then.
+    ///
+    /// In mode `net` a range is delivered as a whole, and its position is that before it until it is complete.
+    pub fn position(&self) -> Option<Position> {
+        let Reading { table, options, .. } = &self.reading;
+        let cursor = match &self.current {
+            Some(_) if options.mode == Mode::Net => None,
+            Some(current) => current.cursor(&self.markers),
+            None => self.resumed,
+        };
+        self.standing.position(table, options, cursor)
+    }
+
     /// The next event; `None` at the end of the range, or of what there is so far.
     ///
     /// After an error the stream can be asked again, and goes on with the very next row: what a snapshot changed is
@@ -241,7 +369,7 @@ impl ChangeStream {
     /// [`ReadError::KeyChanged`] and [`ReadError::NonAppend`] as the options say.
     pub async fn next(&mut self) -> Result<Option<Event>> {
         loop {
-            if let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.markers.next() {
                 return Ok(Some(event));
             }
             if let Some(current) = &mut self.current {
@@ -256,6 +384,14 @@ impl ChangeStream {
                 self.watermark_ms = self.watermark_ms.max(current.watermark_ms);
                 let end =
                     Event::SnapshotEnd { snapshot: current.snapshot.clone(), snapshot_watermark_ms: self.watermark_ms };
+                self.standing = Standing {
+                    base: current.steps.last().map(|step| Base::Complete(mark(&step.snapshot))),
+                    key: self.key.clone(),
+                    identifier_ids: self.identifier_ids.clone(),
+                    schema_id: self.schema_id,
+                    ordinal: self.n_started,
+                    watermark_ms: self.watermark_ms,
+                };
                 self.current = None;
                 return Ok(Some(end));
             }
@@ -282,6 +418,8 @@ impl ChangeStream {
             // Rows before and after have no key in common.
             Some(_) => Pairing::Never,
             None if is_net && self.key.is_empty() => Pairing::Never,
+            // A column that the snapshot's schema has dropped is in older files only: by it no row would be what it was.
+            None if self.header.exact_before && !has_columns(&self.reading.table, last, &self.key)? => Pairing::Never,
             None => Pairing::by(&self.key),
         };
         let shown = match self.header.exact_before {
@@ -290,18 +428,44 @@ impl ChangeStream {
         };
         let snapshot = Arc::new(SnapshotInfo {
             snapshot_id: SnapshotId::new(last.snapshot.snapshot_id()),
-            parent_snapshot_id: first.snapshot.parent_snapshot_id().map(SnapshotId::new),
+            parent_snapshot_id: match (first.detour, &first.parent) {
+                (Some(Detour::Leap | Detour::Undo), Some(before)) => Some(SnapshotId::new(before.snapshot_id())),
+                _ => first.snapshot.parent_snapshot_id().map(SnapshotId::new),
+            },
             sequence_number: last.snapshot.sequence_number(),
             timestamp_ms: last.snapshot.timestamp_ms(),
             operation: last.snapshot.summary().operation.as_str().to_owned(),
             schema_id: output_schema.schema_id(),
             ordinal: self.n_started,
-            phase: if first.is_full { Phase::Full } else { Phase::Incremental },
+            phase: match first.detour {
+                _ if first.is_full => Phase::Full,
+                Some(Detour::Skip { .. } | Detour::Leap) => Phase::Gap,
+                Some(Detour::Undo) => Phase::Rollback,
+                Some(Detour::Restart { .. }) | None => Phase::Incremental,
+            },
         });
         let watermark_ms = last.watermark_ms;
-        let mut current = Current { steps, snapshot, watermark_ms, pairing, output, shown, changes: None, place: None };
+        let place = self.resumed_place(first)?;
+        let mut current = Current { steps, snapshot, watermark_ms, pairing, output, shown, changes: None, place };
         current.changes = Some(current.open(&self.reading).await?);
         Ok(Opening { current, new_key })
+    }
+
+    /// How far an earlier stream got with the rows of this step, which comes first.
+    fn resumed_place(&self, first: &Step) -> Result<Option<Place>> {
+        match (self.resumed, first.detour) {
+            // Nothing of what it delivered counts, or it will not come back.
+            (None, _) | (_, Some(Detour::Restart { .. } | Detour::Skip { .. })) => Ok(None),
+            (Some(cursor), _) if cursor.snapshot_id.get() == first.snapshot.snapshot_id() => match cursor.place {
+                CursorPlace::Row(place) => Ok(Some(place)),
+                CursorPlace::Begun { .. } => Ok(None),
+            },
+            (Some(cursor), _) => Err(TableError::SnapshotExpired {
+                consumed: cursor.snapshot_id,
+                oldest: SnapshotId::new(first.snapshot.snapshot_id()),
+            }
+            .into()),
+        }
     }
 
     /// The key and the identifier fields from the last of these steps on, where the latter have changed.
@@ -338,8 +502,19 @@ impl ChangeStream {
         let Opening { current, new_key } = opening;
         self.n_started += 1;
         let snapshot = &current.snapshot;
+        let (mut first, mut others) = (None, Vec::new());
+        if let Some(step) = current.steps.first() {
+            if step.is_full {
+                self.standing.base = Some(Base::InitialScan(mark(&step.snapshot)));
+            }
+            let event = detour_event(step, snapshot);
+            match step.detour {
+                Some(Detour::Restart { .. }) => first = event,
+                _ => others.extend(event),
+            }
+        }
         if self.schema_id != snapshot.schema_id {
-            self.events.push_back(Event::SchemaChange {
+            others.push(Event::SchemaChange {
                 snapshot: snapshot.clone(),
                 from: self.schema_id,
                 to: snapshot.schema_id,
@@ -349,22 +524,42 @@ impl ChangeStream {
         }
         if let Some((key, identifier_ids)) = new_key {
             let names = |ids: &[FieldId]| columns::names_of(&self.reading.table, ids);
-            self.events.push_back(Event::KeyChange {
-                snapshot: snapshot.clone(),
-                before: names(&self.key),
-                now: names(&key),
-            });
+            others.push(Event::KeyChange { snapshot: snapshot.clone(), before: names(&self.key), now: names(&key) });
             self.key = key;
             self.identifier_ids = identifier_ids;
         }
+        let resumed = self.resumed.take().filter(|cursor| cursor.snapshot_id == current.snapshot.snapshot_id);
+        let is_void = first.is_some() || matches!(current.snapshot.phase, Phase::Gap) && resumed.is_none();
+        self.markers = Markers::new(first, others, resumed.filter(|_| !is_void).map(|cursor| cursor.place));
         self.current = Some(current);
     }
 }
 
+/// What is told before a step that is not from a snapshot to the next.
+fn detour_event(step: &Step, snapshot: &Arc<SnapshotInfo>) -> Option<Event> {
+    let snapshot = snapshot.clone();
+    let before = || step.parent.as_ref().map(|before| SnapshotId::new(before.snapshot_id()));
+    Some(match step.detour? {
+        Detour::Restart { consumed } => Event::Truncate { snapshot, consumed },
+        Detour::Skip { consumed } => Event::Gap { snapshot, consumed, is_lossy: true },
+        Detour::Leap => Event::Gap { snapshot, consumed: before(), is_lossy: false },
+        Detour::Undo => Event::Rollback { snapshot, undone: before()? },
+    })
+}
+
 impl Current {
+    /// How far the snapshot has been delivered; `None` if nothing of it has been.
+    fn cursor(&self, markers: &Markers) -> Option<LaneCursor> {
+        let place = self.place.map(CursorPlace::Row).or_else(|| markers.place())?;
+        Some(LaneCursor { lane: 0, snapshot_id: self.snapshot.snapshot_id, place })
+    }
+
     async fn open(&self, reading: &Reading) -> Result<Changes> {
         match (reading.options.mode, self.steps.as_slice()) {
             (Mode::Net, steps) => reading.net_changes(steps, &self.pairing, &self.output, self.place).await,
+            (_, [step]) if step.detour.is_some() && !step.is_full => {
+                reading.detour(step, &self.pairing, &self.output, self.place).await
+            }
             (_, [step]) => reading.changes(step, &self.pairing, &self.output, self.place).await,
             _ => Err(TableError::Internal { detail: "changes of several snapshots at once".to_owned() }.into()),
         }

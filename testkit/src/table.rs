@@ -313,6 +313,11 @@ impl TestTable {
         self.tags.insert(tag.to_owned(), snapshot_id);
     }
 
+    /// Drops a tag.
+    pub fn drop_tag(&mut self, tag: &str) {
+        self.tags.remove(tag);
+    }
+
     /// Drops snapshots from the metadata. Their files stay.
     pub fn expire(&mut self, snapshot_ids: impl IntoIterator<Item = i64>) {
         self.expired.extend(snapshot_ids);

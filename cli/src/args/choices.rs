@@ -2,7 +2,8 @@
 
 use clap::ValueEnum;
 use frazil_reader::{
-    ChangelogOperation, DuplicateKeys, FilterUpdates, OnKeyChange, OnNonAppend, OnReplaceMismatch, ReplaceCheck,
+    ChangelogOperation, DuplicateKeys, FilterUpdates, OnExpired, OnKeyChange, OnNonAppend, OnReplaceMismatch,
+    OnRollback, ReplaceCheck,
 };
 
 use crate::format::style::Style;
@@ -63,6 +64,51 @@ impl std::convert::From<MismatchArg> for OnReplaceMismatch {
             MismatchArg::Emit => Self::Emit,
             MismatchArg::Fail => Self::Fail,
             MismatchArg::Ignore => Self::Ignore,
+        }
+    }
+}
+
+/// Policy for positions that have expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExpiredArg {
+    /// Fail (default)
+    Fail,
+    /// Deliver what the lost snapshots come to, as one change set; while the last one read is still there
+    Diff,
+    /// Tell that what was delivered is void, and deliver all rows again
+    Rescan,
+    /// Go on after the oldest snapshot; the changes up to it are lost
+    Skip,
+}
+
+impl std::convert::From<ExpiredArg> for OnExpired {
+    fn from(policy: ExpiredArg) -> Self {
+        match policy {
+            ExpiredArg::Fail => Self::Fail,
+            ExpiredArg::Diff => Self::Diff,
+            ExpiredArg::Rescan => Self::Rescan,
+            ExpiredArg::Skip => Self::Skip,
+        }
+    }
+}
+
+/// Policy for branches that were rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RollbackArg {
+    /// Fail (default)
+    Fail,
+    /// Take back what the lost snapshots changed, newest first; while they are still there
+    Compensate,
+    /// Tell that what was delivered is void, and deliver all rows again
+    Rescan,
+}
+
+impl std::convert::From<RollbackArg> for OnRollback {
+    fn from(policy: RollbackArg) -> Self {
+        match policy {
+            RollbackArg::Fail => Self::Fail,
+            RollbackArg::Compensate => Self::Compensate,
+            RollbackArg::Rescan => Self::Rescan,
         }
     }
 }

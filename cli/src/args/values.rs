@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use frazil_reader::{At, From, SchemaMode, To};
+use frazil_reader::{At, From, Position, SchemaMode, To};
 use frazil_table::SnapshotId;
 
 pub(super) type Parsed<T> = Result<T, String>;
@@ -12,7 +12,7 @@ pub(super) type Parsed<T> = Result<T, String>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NameList(pub(crate) Vec<String>);
 
-const FROM_FORMS: &str = "earliest, latest, full, snapshot:ID, after:ID, timestamp:RFC3339 or tag:NAME";
+const FROM_FORMS: &str = "earliest, latest, full, snapshot:ID, after:ID, timestamp:RFC3339, tag:NAME or position:TOKEN";
 const TO_FORMS: &str = "latest, snapshot:ID or timestamp:RFC3339";
 const AT_FORMS: &str = "latest, snapshot:ID, timestamp:RFC3339 or tag:NAME";
 
@@ -30,6 +30,10 @@ pub(crate) fn parse_from(text: &str) -> Parsed<From> {
             Ok(From::Timestamp(nanos.ms + i64::from(nanos.has_rest)))
         }
         Some(("tag", name)) if !name.is_empty() => Ok(From::Tag(name.to_owned())),
+        Some(("position", token)) => {
+            let position: Position = token.parse().map_err(|error| format!("{error}"))?;
+            Ok(From::Position(Box::new(position)))
+        }
         _ => Err(format!("expected {FROM_FORMS}")),
     }
 }

@@ -2,13 +2,14 @@
 
 use arrow_array::RecordBatch;
 use frazil_reader::{ChangeBatch, ChangelogOperation, Phase, SnapshotInfo, StreamHeader};
+use frazil_table::SnapshotId;
 use serde_json::{Value, json};
 
 use super::lines::LineBuffer;
 use super::style::ChangeColumn;
 use super::time::commit_timestamp;
 use super::value::{Longs, NamedWriter};
-use super::{Form, KeyChange, SchemaChange, Sink};
+use super::{Detour, Form, KeyChange, SchemaChange, Sink};
 use crate::error::CliError;
 use crate::output::Output;
 
@@ -113,6 +114,30 @@ impl Sink for Jsonl {
         self.marker(&marker)
     }
 
+    fn detour(&mut self, detour: &Detour<'_>) -> Result<(), CliError> {
+        let id = |id: Option<SnapshotId>| id.map(|id| self.long(id.get()));
+        let marker = match *detour {
+            Detour::Truncate { snapshot, consumed } => {
+                let mut marker = self.snapshot_marker("truncate", snapshot);
+                marker["consumed_snapshot_id"] = json!(id(consumed));
+                marker
+            }
+            Detour::Gap { snapshot, consumed, is_lossy } => {
+                let mut marker = self.snapshot_marker("gap", snapshot);
+                marker["consumed_snapshot_id"] = json!(id(consumed));
+                marker["gap"] = json!(true);
+                marker["lossy"] = json!(is_lossy);
+                marker
+            }
+            Detour::Rollback { snapshot, undone } => {
+                let mut marker = self.snapshot_marker("rollback", snapshot);
+                marker["undone_snapshot_id"] = json!(id(Some(undone)));
+                marker
+            }
+        };
+        self.marker(&marker)
+    }
+
     fn snapshot_end(&mut self, snapshot: &SnapshotInfo, watermark_ms: i64) -> Result<(), CliError> {
         let mut marker = self.snapshot_marker("snapshot_end", snapshot);
         marker["operation"] = json!(snapshot.operation);
@@ -156,5 +181,7 @@ fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Full => "full",
         Phase::Incremental => "incremental",
+        Phase::Gap => "gap",
+        Phase::Rollback => "rollback",
     }
 }

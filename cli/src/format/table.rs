@@ -71,6 +71,8 @@ impl Table {
         let phase = match snapshot.phase {
             Phase::Full => ", all rows",
             Phase::Incremental => "",
+            Phase::Gap => ", over a gap",
+            Phase::Rollback => ", rolled back to",
         };
         let time = short_time(snapshot.timestamp_ms);
         let text = format!("snapshot {}  {}  {time}{phase}", snapshot.snapshot_id, snapshot.operation);

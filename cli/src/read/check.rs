@@ -15,6 +15,7 @@ pub(crate) fn check(args: &ReadArgs, format: FormatArg, is_terminal: bool) -> Re
         _ if args.at.is_some() => return usage("option `--at` is for --mode rows; changes have --from and --to"),
         _ => check_changes(args)?,
     }
+    check_group(args, format)?;
     check_follow(args, format)?;
     check_form(args, format, is_terminal)
 }
@@ -28,6 +29,7 @@ fn check_rows(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
         ("--follow", args.follow),
         ("--poll-interval", args.poll_interval.is_some()),
         ("--retry-timeout", args.retry_timeout.is_some()),
+        ("--group", args.group.is_some()),
         ("--from", args.from.is_some()),
         ("--to", args.to.is_some()),
         ("--key", args.key.is_some()),
@@ -39,6 +41,8 @@ fn check_rows(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
         ("--emit-noop-updates", args.emit_noop_updates),
         ("--on-key-change", args.on_key_change.is_some()),
         ("--on-non-append", args.on_non_append.is_some()),
+        ("--on-expired", args.on_expired.is_some()),
+        ("--on-rollback", args.on_rollback.is_some()),
         ("--style", args.style.is_some()),
         ("--markers", args.markers),
     ];
@@ -96,6 +100,25 @@ fn check_changes(args: &ReadArgs) -> Result<(), CliError> {
                 "option `--on-key-change` is for the table's own key, and --key names another; leave one out",
             );
         }
+    }
+    Ok(())
+}
+
+fn check_group(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
+    if args.group.is_none() {
+        return Ok(());
+    }
+    if args.limit.is_some() {
+        return usage(
+            "option `--limit` may cut what belongs together, and --group keeps the position after it; leave one out, \
+             or end with --to",
+        );
+    }
+    if args.follow && args.output.is_some() && format != FormatArg::Jsonl && format != FormatArg::DebeziumJson {
+        return usage(
+            "with --group and --follow, what is read is added to the end of the file, which lines of JSON allow; \
+             use --format jsonl, or write to standard output",
+        );
     }
     Ok(())
 }

@@ -5,15 +5,17 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use frazil_reader::ChangeStream;
 use frazil_reader::discovery::{Looked, TableWatch};
+use frazil_reader::{ChangeStream, Event};
 use frazil_table::{Advice, Table};
 use tracing::{info, warn};
 
+use super::progress::Progress;
 use super::{Limit, deliver};
 use crate::error::CliError;
 use crate::format::Sink;
 use crate::output::Downstream;
+use crate::stop::Stop;
 
 /// Longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -38,12 +40,31 @@ pub(super) struct Pace {
     pub(super) has_markers: bool,
 }
 
+/// What is kept of what was delivered, and until when.
+pub(super) struct Keeper<'a> {
+    /// The group that is read for.
+    pub(super) progress: Option<&'a mut Progress>,
+    /// Ends the reading for a group between two events.
+    pub(super) stop: &'a Stop,
+}
+
+impl Keeper<'_> {
+    /// Ends when the program is asked to, if there is something to keep.
+    async fn asked(&self) {
+        match self.progress {
+            Some(_) => self.stop.asked().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Delivers what the table has and what comes, until the end that was asked for or an error that stays. `table` is the
 /// state that the stream knows.
 ///
 /// # Errors
 /// What reading and writing give; failures of catalog and store that may pass only when they have lasted for the
 /// retry timeout. [`CliError::ClosedPipe`] once nobody reads the output, also while there is nothing to write.
+#[expect(clippy::too_many_arguments, reason = "all of it is what is followed and how")]
 pub(super) async fn follow(
     mut watch: TableWatch,
     mut table: Table,
@@ -52,30 +73,51 @@ pub(super) async fn follow(
     downstream: &Downstream,
     limit: &mut Limit,
     pace: Pace,
+    mut keeper: Keeper<'_>,
 ) -> Result<(), CliError> {
     let mut outage = Outage::new(pace);
     while !limit.is_reached() {
-        match stream.next().await {
+        let next = tokio::select! {
+            biased;
+            () = keeper.asked() => break,
+            next = stream.next() => next,
+        };
+        match next {
             Ok(Some(event)) => {
                 outage.end(&table);
+                let is_end = matches!(event, Event::SnapshotEnd { .. });
                 deliver(event, sink, limit, pace.has_markers)?;
+                if let Some(progress) = &mut keeper.progress {
+                    progress.after(stream, is_end).await?;
+                }
             }
             Ok(None) if stream.is_finished() => break,
-            Ok(None) => match newest(&mut watch, &table, outage.left(), downstream).await? {
-                Ok(newest) if is_same(&newest, &table) => outage.end(&table),
-                Ok(newer) => match stream.extend(&newer).await {
-                    Ok(()) => {
-                        outage.end(&table);
-                        table = newer;
+            Ok(None) => {
+                let newest = tokio::select! {
+                    biased;
+                    () = keeper.asked() => break,
+                    newest = newest(&mut watch, &table, outage.left(), downstream) => newest?,
+                };
+                match newest {
+                    Ok(newest) if is_same(&newest, &table) => outage.end(&table),
+                    Ok(newer) => match stream.extend(&newer).await {
+                        Ok(()) => {
+                            outage.end(&table);
+                            table = newer;
+                        }
+                        Err(error) => outage.wait(error.into(), &table, N_LOADS_MAX, downstream).await?,
+                    },
+                    // The watch pauses before it looks again.
+                    Err(error) => {
+                        outage.failed(error.into(), &table, N_LOADS_MAX)?;
                     }
-                    Err(error) => outage.wait(error.into(), &table, N_LOADS_MAX, downstream).await?,
-                },
-                // The watch pauses before it looks again.
-                Err(error) => {
-                    outage.failed(error.into(), &table, N_LOADS_MAX)?;
                 }
+            }
+            Err(error) => tokio::select! {
+                biased;
+                () = keeper.asked() => break,
+                waited = outage.wait(error.into(), &table, 0, downstream) => waited?,
             },
-            Err(error) => outage.wait(error.into(), &table, 0, downstream).await?,
         }
     }
     Ok(())
@@ -219,7 +261,7 @@ fn may_pass(error: &CliError, n_failures: u32, n_tries: u32) -> bool {
     match error {
         CliError::Read(error) => match error.code() {
             // What the table says of itself does not pass.
-            "SNAPSHOT_EXPIRED" | "LINEAGE_BROKEN" | "TABLE_REPLACED" | "KEY_CHANGED" => false,
+            "SNAPSHOT_EXPIRED" | "LINEAGE_BROKEN" | "TABLE_REPLACED" | "KEY_CHANGED" | "CONFIG_CHANGED" => false,
             _ => error.advice() == Advice::RetryLater || n_failures < n_tries,
         },
         _ => false,

@@ -60,6 +60,12 @@ impl Environment {
         named.or_else(|| self.home().map(|home| home.join(".config")))
     }
 
+    /// The folder for what programs of the user keep from one run to the next.
+    pub(super) fn state_folder(&self) -> Option<PathBuf> {
+        let named = self.filled("XDG_STATE_HOME").or_else(|| self.filled("LOCALAPPDATA")).map(PathBuf::from);
+        named.or_else(|| self.home().map(|home| home.join(".local").join("state")))
+    }
+
     #[cfg(test)]
     pub(crate) fn for_tests(variables: &[(&str, &str)]) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -8,14 +8,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::lock::{self, LockSettings};
+use super::positions::{self, PositionsSettings};
 use super::{Environment, Properties, Setting};
 use crate::args::parse_memory_limit;
 use crate::error::CliError;
 
 /// Sections of this version.
-const SECTIONS: [&str; 3] = ["catalog", "lock", "reader"];
+const SECTIONS: [&str; 4] = ["catalog", "lock", "positions", "reader"];
 /// Sections that later versions have, so that nobody believes them to be in force.
-const LATER_SECTIONS: [&str; 3] = ["server", "compaction", "positions"];
+const LATER_SECTIONS: [&str; 2] = ["server", "compaction"];
 /// Settings of `[reader]`.
 const READER_KEYS: [&str; 2] = ["memory-limit", "monitor-interval"];
 /// Settings of a catalog that have no dot in their name; those with dots belong to Iceberg and are not checked.
@@ -52,6 +53,7 @@ pub(super) struct FileSettings {
     pub(super) catalogs: BTreeMap<String, Properties>,
     pub(super) reader: ReaderSettings,
     pub(super) lock: LockSettings,
+    pub(super) positions: PositionsSettings,
 }
 
 /// How tables are read, unless the command says otherwise.
@@ -105,6 +107,7 @@ pub(super) fn parse(text: &str, name: &str, environment: &Environment) -> Result
                 }
             }
             "lock" => file.lock(value, &mut settings.lock)?,
+            "positions" => file.positions(value, &mut settings.positions)?,
             "reader" => file.reader(value, &mut settings.reader)?,
             later if LATER_SECTIONS.contains(&later) => {
                 let cause = format!("this version has no `[{later}]`; remove the section");
@@ -165,6 +168,19 @@ impl File<'_> {
             let name: &str = key.get_ref();
             if !READER_KEYS.contains(&name) {
                 return Err(self.unknown(key, "setting", name, &READER_KEYS));
+            }
+            let text = self.text_of(name, value)?;
+            let wrong = |cause: String| self.wrong(value.span().start, &format!("{name}=`{text}` is wrong: {cause}"));
+            settings.set(name, &text).map_err(wrong)?;
+        }
+        Ok(())
+    }
+
+    fn positions(&self, value: &Spanned<DeValue<'_>>, settings: &mut PositionsSettings) -> Result<(), CliError> {
+        for (key, value) in self.table(value, "positions")? {
+            let name: &str = key.get_ref();
+            if !positions::KEYS.contains(&name) {
+                return Err(self.unknown(key, "setting", name, &positions::KEYS));
             }
             let text = self.text_of(name, value)?;
             let wrong = |cause: String| self.wrong(value.span().start, &format!("{name}=`{text}` is wrong: {cause}"));

@@ -250,7 +250,8 @@ fn what_is_done_only_in_part_fails_and_says_what_is_missing() {
         report["groups"].as_array().unwrap().iter().map(|group| group["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == "failed").count(), 1, "{report}");
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == "committed").count(), 3, "{report}");
-    let error: Value = serde_json::from_str(text(&output.stderr)).unwrap();
+    // Warnings come before it.
+    let error: Value = serde_json::from_str(text(&output.stderr).lines().last().unwrap()).unwrap();
     assert_eq!(error["error"]["code"], "DONE_IN_PART");
     // Of the group that failed there is nothing: three partitions have one file more.
     assert_eq!(copy.data_files().len(), before.len() + 3);
@@ -273,7 +274,8 @@ fn without_the_lock_nothing_is_committed_and_no_file_is_left() {
     assert_eq!(output.status.code(), Some(75), "{}", text(&output.stderr));
     let report: Value = serde_json::from_str(text(&output.stdout)).unwrap();
     assert_eq!((&report["complete"], report["snapshot_ids"].as_array().unwrap().len()), (&false.into(), 0), "{report}");
-    let error: Value = serde_json::from_str(text(&output.stderr)).unwrap();
+    // Warnings come before it.
+    let error: Value = serde_json::from_str(text(&output.stderr).lines().last().unwrap()).unwrap();
     assert_eq!((&error["error"]["code"], &error["error"]["advice"]), (&"LOCK_BUSY".into(), &"RETRY_LATER".into()));
     assert_eq!(copy.n_metadata_files(), 1);
     assert_eq!(copy.data_files(), before);

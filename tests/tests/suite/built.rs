@@ -62,6 +62,8 @@ pub async fn changes(table: &Table, options: ReadOptions) -> (Vec<Delivery>, Opt
 /// Puts events together, snapshot by snapshot.
 pub struct Collector {
     pub deliveries: Vec<Delivery>,
+    /// Ways around what was gone, in words.
+    pub detours: Vec<String>,
     schema: SchemaRef,
     schema_id: i32,
     has_pairs: bool,
@@ -75,6 +77,7 @@ impl Collector {
         let header = stream.header();
         Self {
             deliveries: Vec::new(),
+            detours: Vec::new(),
             schema: header.schema.clone(),
             schema_id: header.schema_id,
             has_pairs: header.exact_before,
@@ -92,7 +95,7 @@ impl Collector {
         Ok(())
     }
 
-    fn push(&mut self, event: Event) {
+    pub fn push(&mut self, event: Event) {
         match event {
             Event::SchemaChange { snapshot, from, to, schema: next } => {
                 assert!(self.changes.is_empty(), "the schema changes amid a snapshot");
@@ -117,6 +120,9 @@ impl Collector {
                 assert_ne!(kinds.last(), Some(&Kind::UpdateBefore), "an update was cut between batches");
                 self.changes.extend(kinds.into_iter().zip(rows_of(&batch.rows)));
             }
+            Event::Truncate { .. } => self.detours.push("truncate".to_owned()),
+            Event::Gap { is_lossy, .. } => self.detours.push(format!("gap, lossy: {is_lossy}")),
+            Event::Rollback { undone, .. } => self.detours.push(format!("rollback of {undone}")),
             Event::SnapshotEnd { snapshot, snapshot_watermark_ms } => {
                 self.deliveries.push(Delivery {
                     snapshot,

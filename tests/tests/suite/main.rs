@@ -29,6 +29,7 @@ mod integrity;
 mod killed;
 mod locks;
 mod places;
+mod positions;
 mod properties;
 mod read;
 mod report;

@@ -147,6 +147,9 @@ pub async fn changes(table: &Table, fixture: &FixtureTable, options: ReadOptions
                 collected.items.push(Item::SchemaChange { snapshot, from, to });
             }
             Event::KeyChange { .. } => {}
+            Event::Truncate { .. } | Event::Gap { .. } | Event::Rollback { .. } => {
+                panic!("a table of the fixtures has no gap")
+            }
             Event::SnapshotEnd { snapshot, snapshot_watermark_ms } => {
                 collected.items.push(Item::End { snapshot, snapshot_watermark_ms });
             }
@@ -184,6 +187,9 @@ pub async fn fold(
                 return Err(Failure::Wrong(format!("the schema changes from {from} to {to}")));
             }
             Event::KeyChange { .. } => {}
+            Event::Truncate { .. } | Event::Gap { .. } | Event::Rollback { .. } => {
+                panic!("a table of the fixtures has no gap")
+            }
             Event::SnapshotEnd { snapshot, .. } => at_end(&snapshot, &fold)?,
             Event::Changes(batch) => {
                 for (operation, row) in batch.operations.iter().zip(canonical::rows_of(&batch.rows, schema)?) {

@@ -205,6 +205,7 @@ async fn check_append(random: &RandomTable, options: &ReadOptions, line: &[&Snap
         snapshot.operation.as_str(),
     ) {
         (Phase::Full, _) => true,
+        (Phase::Gap | Phase::Rollback, _) => false,
         (Phase::Incremental, "replace") => changes.is_empty(),
         (Phase::Incremental, _) => snapshot.only_adds_data(parent),
     };
