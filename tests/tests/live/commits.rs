@@ -149,7 +149,7 @@ impl Folders {
     #[cfg(feature = "hdfs")]
     async fn on_hdfs() -> Self {
         let folder = format!("{}/commits/{}", service("FRAZIL_TEST_HDFS_URI"), own_namespace());
-        Self { storage: Storage::local(), folder }
+        Self { storage: crate::service::hdfs_storage(), folder }
     }
 
     fn locator(&self, table: &str) -> TableLocator {

@@ -30,3 +30,9 @@ pub fn s3_storage() -> Storage {
     ];
     Storage::local().with_properties(properties.map(|(name, value)| (name.to_owned(), value)).into())
 }
+
+/// HDFS, of which everything stands in the path.
+#[cfg(feature = "hdfs")]
+pub fn hdfs_storage() -> Storage {
+    Storage::local().with_properties(std::collections::BTreeMap::new())
+}

@@ -61,7 +61,7 @@ async fn s3() -> Subject {
 #[cfg(feature = "hdfs")]
 async fn hdfs() -> Subject {
     let root = format!("{}/{}", crate::service::service("FRAZIL_TEST_HDFS_URI"), folder());
-    Subject { storage: Storage::local(), root, aliases: Vec::new(), _keep: Box::new(()) }
+    Subject { storage: crate::service::hdfs_storage(), root, aliases: Vec::new(), _keep: Box::new(()) }
 }
 
 async fn rows(path: &str, storage: &Storage) -> Vec<RecordBatch> {
