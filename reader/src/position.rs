@@ -17,7 +17,7 @@ use crate::place::Place;
 
 /// Where a stream of changes stands: what has been delivered, of which table, and with which options.
 ///
-/// Its text ([`Position::to_string`]) is opaque: letters, digits, `-` and `_` only, so that it fits into a file, a
+/// Its text ([`Display`](std::fmt::Display)) is opaque: letters, digits, `-` and `_` only, so that it fits into a file, a
 /// column, a header or a command. Positions of later versions are refused, and so is whatever was cut or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
