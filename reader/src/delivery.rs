@@ -170,7 +170,7 @@ impl Reading {
                 }
             },
         };
-        Ok(changes.after(after).read_by(self))
+        Ok(self.rest_of(changes, after))
     }
 
     /// Opens what the changes of several snapshots come to, in the schema of the last: all of it, or what comes after
@@ -191,7 +191,12 @@ impl Reading {
         }
         let Some(last) = steps.last() else { return Ok(Changes::default()) };
         let set = self.resolve(last, fold.finish(), pairing, output, Unchanged::Cancel).await?;
-        Ok(Changes::new(resolved(set, self.filter.as_ref())).after(after).read_by(self))
+        Ok(self.rest_of(Changes::new(resolved(set, self.filter.as_ref())), after))
+    }
+
+    /// What is left of changes after a place, read by as many readers as the options say.
+    fn rest_of(&self, changes: Changes, after: Option<Place>) -> Changes {
+        changes.after(after).read_by(self)
     }
 
     async fn full(&self, step: &Step, output: &Projection) -> Result<Changes> {

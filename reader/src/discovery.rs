@@ -11,5 +11,5 @@ mod watch;
 
 pub(crate) use backlog::PlannedBacklog;
 pub use budget::{DEFAULT_REQUESTS_PER_SECOND, RequestBudget};
-pub use pace::{DEFAULT_INTERVAL_MAX, Pace, PaceEvent};
+pub use pace::{DEFAULT_INTERVAL_MAX, FAILURE_PAUSE_MAX, Pace, PaceEvent, pause_after};
 pub use watch::{CatalogWatch, Hints, Looked, TableWatch, WatchSettings};

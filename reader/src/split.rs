@@ -133,30 +133,26 @@ impl Group {
 /// Splits of a change set: rows that disappeared first.
 pub(crate) fn resolved(set: ChangeSet, filter: Option<&ChangeFilter>) -> Vec<Split> {
     let (removed, added) = (set.removed_files(), set.added_files());
-    let set = Arc::new(set);
-    let side = |phase, files: Vec<Arc<FileEntry>>| {
-        let content = Content::Resolved(set.clone(), filter.cloned());
-        files.into_iter().zip(0..).map(move |(file, file_ordinal)| Split {
-            phase,
-            file_ordinal,
-            file,
-            content: content.clone(),
-        })
-    };
-    side(PlacePhase::Removals, removed).chain(side(PlacePhase::Additions, added)).collect()
+    let content = Content::Resolved(Arc::new(set), filter.cloned());
+    let removed = splits_of(PlacePhase::Removals, removed, &content);
+    removed.chain(splits_of(PlacePhase::Additions, added, &content)).collect()
 }
 
 /// Of a change set, splits of the rows that are there now.
 pub(crate) fn additions(set: ChangeSet, filter: Option<&ChangeFilter>) -> Vec<Split> {
     let files = set.added_files();
     let content = Content::Additions(Arc::new(set), filter.cloned());
-    let splits = files.into_iter().zip(0..).map(|(file, file_ordinal)| Split {
-        phase: PlacePhase::Additions,
+    splits_of(PlacePhase::Additions, files, &content).collect()
+}
+
+/// One for each file of a side of a change set.
+fn splits_of(phase: PlacePhase, files: Vec<Arc<FileEntry>>, content: &Content) -> impl Iterator<Item = Split> {
+    files.into_iter().zip(0..).map(move |(file, file_ordinal)| Split {
+        phase,
         file_ordinal,
         file,
         content: content.clone(),
-    });
-    splits.collect()
+    })
 }
 
 impl Split {

@@ -108,7 +108,8 @@ fn identifier_ids(schema: &TableSchemaRef) -> Vec<FieldId> {
     ids
 }
 
-/// Changes, in order. Snapshots are read one after the other; nothing is read ahead of what was asked for.
+/// Changes, in order. Snapshots are read one after the other; with one reader nothing is read ahead of what was asked for,
+/// with several only files of the snapshot that is being delivered.
 pub struct ChangeStream {
     reading: Reading,
     steps: VecDeque<Step>,

@@ -187,5 +187,8 @@ folder() {
     (cd "$1" && pwd -P)
 }
 
+# property NAME VALUE: one of a Hadoop configuration file.
+property() { printf '<property><name>%s</name><value>%s</value></property>\n' "$1" "$2"; }
+
 # For servers in tests: they start fast and use one thread where more would only wait for each other.
 java_options=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData)

@@ -18,9 +18,6 @@ install() {
         "org.apache.hadoop:hadoop-hdfs-client:$version"
 }
 
-# property NAME VALUE
-property() { printf '<property><name>%s</name><value>%s</value></property>\n' "$1" "$2"; }
-
 # configure DIR PORT
 configure() {
     local web

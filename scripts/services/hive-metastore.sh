@@ -28,9 +28,6 @@ case $version in
         ;;
 esac
 
-# property NAME VALUE
-property() { printf '<property><name>%s</name><value>%s</value></property>\n' "$1" "$2"; }
-
 # configure DIR PORT WAREHOUSE JDBC_URI DRIVER USER PASSWORD
 configure() {
     mkdir -p "$1/conf"

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use frazil_reader::discovery::{Looked, TableWatch};
+use frazil_reader::discovery::{Looked, TableWatch, pause_after};
 use frazil_reader::{ChangeStream, Event};
 use frazil_table::{Advice, Table};
 use tracing::{info, warn};
@@ -16,9 +16,6 @@ use crate::error::CliError;
 use crate::format::Sink;
 use crate::output::Downstream;
 use crate::stop::Stop;
-
-/// Longest pause between two tries.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Between two looks at whether the output is still read.
 const DOWNSTREAM_INTERVAL: Duration = Duration::from_millis(250);
@@ -268,15 +265,11 @@ fn may_pass(error: &CliError, n_failures: u32, n_tries: u32) -> bool {
     }
 }
 
-/// Twice as long after each failure.
-fn pause_after(n_failures: u32, interval: Duration) -> Duration {
-    let factor = 2_u32.saturating_pow(n_failures.saturating_sub(1).min(16));
-    interval.saturating_mul(factor).min(PAUSE_MAX.max(interval))
-}
-
 #[cfg(test)]
 mod tests {
     use frazil_table::{SnapshotId, TableError};
+
+    use frazil_reader::discovery::FAILURE_PAUSE_MAX;
 
     use super::*;
 
@@ -285,7 +278,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let pauses: Vec<u64> = (1..8).map(|n| pause_after(n, second).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(pause_after(u32::MAX, second), PAUSE_MAX);
+        assert_eq!(pause_after(u32::MAX, second), FAILURE_PAUSE_MAX);
         let minute = Duration::from_secs(60);
         assert_eq!(pause_after(5, minute), minute);
     }

@@ -32,7 +32,7 @@ impl Reading {
             _ => return Ok(Changes::default()),
         };
         let set = self.resolve(step, rows, pairing, output, Unchanged::Cancel).await?;
-        Ok(Changes::new(resolved(set, self.filter.as_ref())).after(after))
+        Ok(self.rest_of(Changes::new(resolved(set, self.filter.as_ref())), after))
     }
 
     /// By what the rows of two snapshots differ, however far they are apart.

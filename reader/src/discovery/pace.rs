@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// Longest pause after failures, unless looks are further apart anyway.
-const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(30);
+pub const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Pause right after a change, at most: whoever commits once mostly commits again.
 const FASTEST_MAX: Duration = Duration::from_millis(100);
@@ -100,8 +100,8 @@ impl Pace {
     }
 }
 
-/// Twice as long after each failure.
-fn pause_after(n_failures: u32, interval_max: Duration) -> Duration {
+/// The pause after so many failures in a row: twice as long after each, up to [`FAILURE_PAUSE_MAX`].
+pub fn pause_after(n_failures: u32, interval_max: Duration) -> Duration {
     let factor = 2_u32.saturating_pow(n_failures.saturating_sub(1).min(16));
     interval_max.saturating_mul(factor).min(FAILURE_PAUSE_MAX.max(interval_max))
 }

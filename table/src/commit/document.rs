@@ -60,16 +60,20 @@ pub(crate) fn apply(
 /// Metadata files that `before` remembers and `after`, its successor, does not, if the table's properties have such
 /// files deleted.
 pub(crate) fn forgotten(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
-    let property = after.get("properties").and_then(|all| all.get(DELETE_PROPERTY));
-    let is_wanted = property.is_some_and(|value| match value {
-        Value::String(text) => text.trim().eq_ignore_ascii_case("true"),
-        other => other.as_bool() == Some(true),
-    });
-    if !is_wanted {
+    if !deletes_old(after) {
         return Vec::new();
     }
     let kept: BTreeSet<&str> = remembered(after).collect();
     remembered(before).filter(|file| !kept.contains(file)).map(str::to_owned).collect()
+}
+
+/// The table's properties have metadata files deleted that are remembered no more.
+pub(crate) fn deletes_old(document: &Map<String, Value>) -> bool {
+    let property = document.get("properties").and_then(|all| all.get(DELETE_PROPERTY));
+    property.is_some_and(|value| match value {
+        Value::String(text) => text.trim().eq_ignore_ascii_case("true"),
+        other => other.as_bool() == Some(true),
+    })
 }
 
 fn remembered(document: &Map<String, Value>) -> impl Iterator<Item = &str> {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::assemble::MetadataFiles;
 use super::change::{Change, CommitRequest};
 use super::cleanup::{delete_old_metadata, delete_uncommitted};
-use super::document::{apply, forgotten};
+use super::document::{apply, deletes_old, forgotten};
 use super::listener::CommitListener;
 use super::options::CommitOptions;
 use super::outcome::{CommitOutcome, Committed, PendingCommit};
@@ -376,7 +376,9 @@ impl<'a> Run<'a> {
     /// Deletes metadata files that the table does not remember any more, if its properties say so.
     async fn forget_old_metadata(&self, base: &CommitBase, updates: &[MetadataUpdate]) {
         let target = &self.committer.target;
-        if !target.may_delete_old_metadata() {
+        // Most tables never do: the document is made once more only for those that may.
+        let may_begin = updates.iter().any(|update| matches!(update, MetadataUpdate::SetProperties(_)));
+        if !target.may_delete_old_metadata() || !(may_begin || deletes_old(&base.document)) {
             return;
         }
         let location = base.table.metadata_location();
