@@ -407,8 +407,9 @@ impl ChangeStream {
         }
     }
 
-    /// Everything that has to be known before the first row of some steps.
-    async fn opening(&self, steps: Vec<Step>) -> Result<Opening> {
+    /// Everything that has to be known before the first row of some steps. Changes nothing: `&mut`, since rows that are
+    /// being decoded must not be shared between threads, and the future is to be `Send`.
+    async fn opening(&mut self, steps: Vec<Step>) -> Result<Opening> {
         let internal = || TableError::Internal { detail: "a stream without a snapshot".to_owned() };
         let (first, last) = (steps.first().ok_or_else(internal)?, steps.last().ok_or_else(internal)?);
         let output_schema = self.reading.output_schema(last)?;
@@ -472,7 +473,7 @@ impl ChangeStream {
     /// The key and the identifier fields from the last of these steps on, where the latter have changed.
     ///
     /// Updates are never paired across a change of the key, unless the key was named.
-    async fn key_change(&self, steps: &[Step]) -> Result<Option<(Vec<FieldId>, Vec<FieldId>)>> {
+    async fn key_change(&mut self, steps: &[Step]) -> Result<Option<(Vec<FieldId>, Vec<FieldId>)>> {
         let Reading { table, options, .. } = &self.reading;
         if options.mode == Mode::Append || options.key.is_some() {
             return Ok(None);
@@ -555,7 +556,7 @@ impl Current {
         Some(LaneCursor { lane: 0, snapshot_id: self.snapshot.snapshot_id, place })
     }
 
-    async fn open(&self, reading: &Reading) -> Result<Changes> {
+    async fn open(&mut self, reading: &Reading) -> Result<Changes> {
         match (reading.options.mode, self.steps.as_slice()) {
             (Mode::Net, steps) => reading.net_changes(steps, &self.pairing, &self.output, self.place).await,
             (_, [step]) if step.detour.is_some() && !step.is_full => {
@@ -604,3 +605,12 @@ fn without_kinds(
     };
     Ok((!batch.operations.is_empty()).then_some(batch))
 }
+
+// Streams are read by tasks that move between threads.
+const _: fn(&Table, ReadOptions, ChangeStream) = |table, options, mut stream| {
+    fn is_send(_: impl Send) {}
+    is_send(read_changes(table, options.clone()));
+    is_send(follow_changes(table, options));
+    is_send(stream.next());
+    is_send(stream.extend(table));
+};
