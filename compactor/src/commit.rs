@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use async_trait::async_trait;
 use frazil_table::commit::{
     AddedFile, Change, CommitOutcome, CommitRequest, Committed, Committer, FileRef, Layout, Misfit, PendingCommit,
@@ -58,6 +59,7 @@ pub struct CommittedGroups {
 ///
 /// # Errors
 /// As [`Committer::commit`]: nothing was committed then, and the outputs are deleted.
+#[boxed]
 pub async fn commit_groups(committer: &Committer, table: &Table, commit: GroupsCommit) -> Result<CommittedGroups> {
     let branch = commit.base.branch.clone();
     let mut mending = Mending::new(commit);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use frazil_table::deletes::DeleteIndex;
 use frazil_table::file::{ColumnMetrics, FileEntry};
 use frazil_table::filter::{BoundFilter, Filter};
@@ -41,6 +42,7 @@ const TARGET_BYTES_DEFAULT: u64 = 512 << 20;
 /// [`TableError::InvalidRequest`] if the options contradict each other, or name what is not there;
 /// [`TableError::Unsupported`] if the outputs are to be under another partition spec than their inputs;
 /// [`TableError::Corrupt`] if the snapshot lists a data file twice; what reading manifests gives.
+#[boxed]
 pub async fn plan(table: &Table, options: &CompactionOptions) -> Result<CompactionPlan> {
     options.check()?;
     let metadata = table.metadata();

@@ -10,6 +10,7 @@ mod verify;
 
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use frazil_table::commit::delete_unused;
 use frazil_table::deletes::{FileWithDeletes, GroupDeletes, KeySetLimit, in_reading_order};
 use frazil_table::scan::Projection;
@@ -73,6 +74,7 @@ impl Memory {
 /// [`TableError::Corrupt`] if a file is damaged or not the one that its manifest describes;
 /// [`TableError::MemoryLimit`] if the limit is too small; [`TableError::Internal`] if the outputs do not hold the rows
 /// that were read: do not commit, report it; else as for reading and writing.
+#[boxed]
 pub async fn rewrite_group(table: &Table, group: &FileGroup, settings: &RewriteSettings) -> Result<GroupResult> {
     let paths = WrittenPaths::default();
     let result = rewrite(table, group, settings, &paths).await;

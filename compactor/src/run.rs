@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use frazil_table::commit::{
     Change, CommitOutcome, CommitRequest, Committed, Committer, Layout, RewriteCheck, SnapshotChange, dangling_deletes,
 };
@@ -51,6 +52,7 @@ impl Progress for () {}
 ///
 /// # Errors
 /// What loading the table and planning may give; what concerns a group or a commit stands in the report.
+#[boxed]
 pub async fn compact(
     committer: &Committer,
     options: &CompactionOptions,

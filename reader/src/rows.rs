@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use async_recursion::async_recursion as boxed;
 use frazil_table::changes::deletes_in_scope;
 use frazil_table::deletes::{DeleteIndex, FileWithDeletes, GroupDeletes, KeySetLimit, LiveRows, in_reading_order};
 use frazil_table::file::FileEntry;
@@ -26,6 +27,7 @@ const N_GROUP_FILES_MAX: usize = 64;
 ///
 /// # Errors
 /// As for [`live_files`]; [`TableError::InvalidRequest`] if a column, snapshot, tag or branch is not there.
+#[boxed]
 pub async fn read_rows(table: &Table, options: RowsOptions) -> Result<RowStream> {
     let snapshot = range::state(table, &options.branch, &options.at)?;
     let schema = match (options.schema, &snapshot) {
@@ -110,6 +112,7 @@ impl RowStream {
     ///
     /// # Errors
     /// As for [`frazil_table::scan::FileReader::open`] on any of the table's files.
+    #[boxed]
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(rows) = &mut self.current {

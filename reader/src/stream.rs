@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
+use async_recursion::async_recursion as boxed;
 use frazil_table::lineage::{Lineage, check_table_uuid};
 use frazil_table::scan::Projection;
 use frazil_table::{FieldId, SnapshotId, Table, TableError};
@@ -36,6 +37,7 @@ use crate::{Result, columns};
 /// [`TableError::SnapshotExpired`] or [`TableError::LineageBroken`] if the start is not on the branch any
 /// more; [`TableError::InvalidRequest`] if a column, snapshot, tag or branch is not there, or mode `upsert` has no key;
 /// [`TableError::TableReplaced`] and [`ReadError::ConfigChanged`] if a position is of another table or other options.
+#[boxed]
 pub async fn read_changes(table: &Table, options: ReadOptions) -> Result<ChangeStream> {
     let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &options.branch)?;
     let (planned, resumed) = start(table, &options)?;
@@ -49,6 +51,7 @@ pub async fn read_changes(table: &Table, options: ReadOptions) -> Result<ChangeS
 ///
 /// # Errors
 /// As for [`read_changes`]; [`TableError::InvalidRequest`] for [`Mode::Net`], which needs an end.
+#[boxed]
 pub async fn follow_changes(table: &Table, options: ReadOptions) -> Result<ChangeStream> {
     if options.mode == Mode::Net {
         return Err(
@@ -300,6 +303,7 @@ impl ChangeStream {
     /// # Errors
     /// [`TableError::TableReplaced`] if it is another table; [`TableError::SnapshotExpired`] or
     /// [`TableError::LineageBroken`] if it does not go on from what was delivered. The stream is as it was.
+    #[boxed]
     pub async fn extend(&mut self, table: &Table) -> Result<()> {
         let old = &self.reading.table;
         check_table_uuid(table.metadata(), old.metadata().uuid())?;
@@ -368,6 +372,7 @@ impl ChangeStream {
     /// # Errors
     /// As for [`frazil_table::changes::row_changes`]; [`ReadError::ReplaceMismatch`], [`ReadError::DuplicateKey`],
     /// [`ReadError::KeyChanged`] and [`ReadError::NonAppend`] as the options say.
+    #[boxed]
     pub async fn next(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.markers.next() {

@@ -11,6 +11,7 @@ mod warehouse;
 use std::fmt;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
@@ -90,14 +91,16 @@ pub trait Catalog: fmt::Debug + Send + Sync {
 /// # Errors
 /// [`TableError::InvalidRequest`] if a property is missing or wrong; [`TableError::Unsupported`] for what is named
 /// but cannot be done.
+#[boxed]
 pub async fn open_catalog(config: CatalogConfig, storage: &Storage, clock: Arc<dyn Clock>) -> Result<Arc<dyn Catalog>> {
     let storage = storage.clone();
-    Ok(match config.kind {
+    let catalog: Arc<dyn Catalog> = match config.kind {
         CatalogKind::Rest => Arc::new(RestCatalog::new(config, storage, clock).await?),
         CatalogKind::Hive => Arc::new(HiveCatalog::new(config, storage)?),
         CatalogKind::Sql => Arc::new(SqlCatalog::new(config, storage)?),
         CatalogKind::Path => Arc::new(WarehouseCatalog::new(config, storage)?),
-    })
+    };
+    Ok(catalog)
 }
 
 /// The error for a table that a catalog does not have; `names` are the tables of its namespace.
@@ -153,6 +156,7 @@ pub enum TableLocator {
 /// [`TableError::TableNotFound`] with what was looked for; [`TableError::InvalidRequest`] if more than one
 /// table or catalog could be meant; [`TableError::Unsupported`] for views and other databases; what reading
 /// the metadata file may give.
+#[boxed]
 pub async fn load_table(locator: &TableLocator, storage: &Storage) -> Result<Table> {
     table_source(locator, storage).load().await
 }
@@ -167,6 +171,7 @@ pub fn table_source(locator: &TableLocator, storage: &Storage) -> Arc<dyn TableS
 ///
 /// # Errors
 /// As [`Catalog::create_table`].
+#[boxed]
 pub async fn create_table(locator: &TableLocator, storage: &Storage, new: NewTable) -> Result<()> {
     match locator {
         TableLocator::Path(path) => path::create(path, storage, new).await,

@@ -11,6 +11,7 @@ mod rows;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use iceberg::spec::{Operation, SnapshotRef};
 
 pub use backlog::Backlog;
@@ -54,6 +55,7 @@ impl SnapshotChanges {
 ///
 /// # Errors
 /// As for [`manifest_list`] and [`read_manifests`].
+#[boxed]
 pub async fn snapshot_changes(
     table: &Table,
     snapshot: &SnapshotRef,
@@ -185,6 +187,7 @@ async fn compare_manifests(table: &Table, before: &[ManifestFile], after: &[Mani
 ///
 /// # Errors
 /// As for [`manifest_list`] and [`read_manifests`].
+#[boxed]
 pub async fn kept_files_in_scope(
     table: &Table,
     snapshot: &SnapshotRef,

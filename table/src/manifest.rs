@@ -11,6 +11,7 @@ mod write;
 
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -56,6 +57,7 @@ pub struct LiveFiles {
 /// # Errors
 /// [`TableError::FileMissing`], [`TableError::Corrupt`] or [`TableError::Storage`] for the list;
 /// [`TableError::Unsupported`] if it is encrypted.
+#[boxed]
 pub async fn manifest_list(table: &Table, snapshot: &SnapshotRef) -> Result<Arc<[ManifestFile]>> {
     let path = snapshot.manifest_list();
     if path.is_empty() {
@@ -138,6 +140,7 @@ pub(crate) fn check_list(snapshot: &SnapshotRef, n_manifests: usize) -> Result<(
 /// # Errors
 /// As for [`manifest_list`], and [`TableError::Corrupt`] if the manifest belongs to a partition spec that
 /// the table does not have, or does not hold as many entries as its list says.
+#[boxed]
 pub async fn manifest_entries(table: &Table, manifest: &ManifestFile) -> Result<Arc<[ManifestEntry]>> {
     if manifest.is_encrypted {
         return Err(TableError::unsupported(&*manifest.path, "the manifest is encrypted"));
@@ -179,13 +182,12 @@ fn with_entries<'a>(table: &'a Table, manifest: &'a ManifestFile) -> BoxFuture<'
 /// # Errors
 /// As for [`manifest_entries`].
 pub async fn visit_manifests<'a>(
-    table: &Table,
+    table: &'a Table,
     manifests: impl IntoIterator<Item = &'a ManifestFile>,
     mut visit: impl FnMut(&'a ManifestFile, &[ManifestEntry]),
 ) -> Result<()> {
-    let mut read = stream::iter(manifests)
-        .map(|manifest| async move { Ok::<_, TableError>((manifest, manifest_entries(table, manifest).await?)) })
-        .buffered(N_CONCURRENT_READS);
+    let reads: Vec<_> = manifests.into_iter().map(|manifest| with_entries(table, manifest)).collect();
+    let mut read = stream::iter(reads).buffered(N_CONCURRENT_READS);
     while let Some((manifest, entries)) = read.try_next().await? {
         visit(manifest, &entries);
     }
@@ -232,6 +234,7 @@ pub async fn visit_entries<V: EntryVisitor>(table: &Table, manifest: &ManifestFi
 ///
 /// # Errors
 /// As for [`manifest_entries`].
+#[boxed]
 pub async fn live_files(table: &Table, snapshot: &SnapshotRef) -> Result<LiveFiles> {
     live_files_in(table, snapshot, |_| true).await
 }

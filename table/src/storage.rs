@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
@@ -185,6 +186,7 @@ impl Storage {
     ///
     /// # Errors
     /// As [`Storage::read_limited`].
+    #[boxed]
     pub async fn read(&self, path: &str) -> Result<Bytes> {
         self.read_limited(path, WHOLE_FILE_BYTES_MAX).await
     }
@@ -195,6 +197,7 @@ impl Storage {
     /// [`TableError::FileMissing`]; [`TableError::MemoryLimit`] if the file is larger than `bytes_max`;
     /// [`TableError::Storage`] if the store does not answer; [`TableError::Unsupported`] for a scheme without
     /// a store.
+    #[boxed]
     pub async fn read_limited(&self, path: &str, bytes_max: u64) -> Result<Bytes> {
         if let Some(bytes) = self.held(path, Wants::Any).await?.and_then(|held| held.suffix(held.file_size))
             && bytes.len() as u64 <= bytes_max
@@ -222,6 +225,7 @@ impl Storage {
     /// # Errors
     /// As [`Storage::read_limited`]; [`TableError::Corrupt`] if a range reaches beyond the end of the file,
     /// since then the metadata that it was taken from does not fit.
+    #[boxed]
     pub async fn read_ranges(&self, path: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         if let Some(held) = self.held(path, Wants::Any).await?
             && let Some(bytes) = ranges.iter().map(|range| held.get(range)).collect()
@@ -259,6 +263,7 @@ impl Storage {
     ///
     /// # Errors
     /// As [`Storage::read_limited`].
+    #[boxed]
     pub async fn read_suffix(&self, path: &str, n_bytes: u64) -> Result<(Bytes, u64)> {
         if let Some(held) = self.held(path, Wants::End).await?
             && let Some(bytes) = held.suffix(n_bytes)
@@ -317,6 +322,7 @@ impl Storage {
     ///
     /// # Errors
     /// As [`Storage::read_limited`].
+    #[boxed]
     pub async fn size(&self, path: &str) -> Result<u64> {
         let place = self.place(path).await?;
         self.size_at(&place).await
@@ -326,6 +332,7 @@ impl Storage {
     ///
     /// # Errors
     /// As [`Storage::read_limited`], save for a missing file.
+    #[boxed]
     pub async fn exists(&self, path: &str) -> Result<bool> {
         match self.size(path).await {
             Ok(_) => Ok(true),
@@ -339,6 +346,7 @@ impl Storage {
     ///
     /// # Errors
     /// As [`Storage::read_limited`], save for a missing file.
+    #[boxed]
     pub async fn list(&self, folder: &str) -> Result<Vec<ListedFile>> {
         let place = self.place(folder).await?;
         self.stores.counters.add_request();
@@ -364,6 +372,7 @@ impl Storage {
     ///
     /// # Errors
     /// As [`Storage::read_limited`], save for a missing file.
+    #[boxed]
     pub async fn list_folders(&self, folder: &str) -> Result<Vec<String>> {
         let place = self.place(folder).await?;
         self.stores.counters.add_request();
@@ -382,6 +391,7 @@ impl Storage {
     ///
     /// # Errors
     /// [`TableError::Storage`] if the store did not confirm it.
+    #[boxed]
     pub async fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
         let place = self.place(path).await?;
         self.stores.counters.add_request();

@@ -11,6 +11,7 @@ use crate::ids::SnapshotId;
 use crate::lineage::Lineage;
 use crate::table::Table;
 use crate::{Result, TableError};
+use async_recursion::async_recursion as boxed;
 
 use self::find::Commit;
 pub(crate) use self::find::SUMMARY_PREFIX;
@@ -99,6 +100,7 @@ pub struct TableWatermark {
 /// [`TableError::WatermarkUnknown`] if there is no mark, one cannot be read, or all writers are idle;
 /// [`TableError::InvalidRequest`] if there is no such branch, or the column is none that holds times. With
 /// columns, also what reading manifests gives.
+#[boxed]
 pub async fn table_watermark(table: &Table, branch: &str, names: &[WatermarkName]) -> Result<TableWatermark> {
     let metadata = table.metadata();
     let lineage = Lineage::of_branch(metadata, table.metadata_location(), branch)?;

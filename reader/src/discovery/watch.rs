@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use frazil_table::catalog::TableSource;
 use frazil_table::commit::CommitListener;
 use frazil_table::{Clock, SnapshotId, Table, TableError};
@@ -57,6 +58,7 @@ impl CatalogWatch {
     ///
     /// # Errors
     /// As [`TableSource::load`].
+    #[boxed]
     pub async fn load(&self, source: Arc<dyn TableSource>) -> frazil_table::Result<TableWatch> {
         if let Some(watch) = self.known(source.name()) {
             return Ok(watch);
@@ -149,6 +151,7 @@ impl TableWatch {
     ///
     /// # Errors
     /// What the look failed with. The table is looked at again all the same.
+    #[boxed]
     pub async fn next(&mut self) -> Looked {
         match self.seen.changed().await {
             Ok(()) => self.seen.borrow_and_update().looked(),
@@ -160,6 +163,7 @@ impl TableWatch {
     ///
     /// # Errors
     /// As [`TableWatch::next`].
+    #[boxed]
     pub async fn look(&mut self) -> Looked {
         let n_wanted = self.shared.n_begun.load(Ordering::SeqCst).saturating_add(1);
         self.shared.hints.notify();

@@ -16,6 +16,7 @@ mod source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use async_trait::async_trait;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
@@ -71,6 +72,7 @@ impl RestCatalog {
     /// # Errors
     /// [`TableError::InvalidRequest`] if a property is missing or wrong; [`TableError::Unsupported`] for what is
     /// named but cannot be done; [`TableError::FileMissing`] and others if a file with certificates cannot be read.
+    #[boxed]
     pub async fn new(config: CatalogConfig, storage: Storage, clock: Arc<dyn Clock>) -> Result<Self> {
         let limits = Limits::of(&config)?;
         let addresses = Addresses::new(config.required("uri")?, &config.name)?;

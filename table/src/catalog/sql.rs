@@ -8,6 +8,7 @@ mod sqlite;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use async_trait::async_trait;
 
 use super::config::{CatalogConfig, Limits, without_secrets};
@@ -39,6 +40,7 @@ pub struct CatalogTable {
 /// [`TableError::TableNotFound`] if there is no such database or it holds no catalog;
 /// [`TableError::Unsupported`] for databases other than SQLite and Postgres; [`TableError::Catalog`] and
 /// [`TableError::CatalogRefused`] if a server cannot be asked.
+#[boxed]
 pub async fn list_tables(uri: &str, catalog: Option<&str>) -> Result<Vec<CatalogTable>> {
     let mut database = Database::open(&Address::of_uri(uri)?).await?;
     let entries = database.entries(catalog).await;

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 
+use async_recursion::async_recursion as boxed;
 use iceberg::spec::{Operation, SnapshotRef};
 
 use super::{SnapshotChanges, claimed_changes, n_live, summary_count};
@@ -28,6 +29,7 @@ impl Backlog {
     ///
     /// # Errors
     /// As for [`manifest_list`].
+    #[boxed]
     pub async fn of(table: &Table, last: &SnapshotRef) -> Result<Self> {
         let list = manifest_list(table, last).await?;
         let total = |content, key| n_live(&list, content).filter(|n| summary_count(last, key) == Some(*n));
@@ -67,6 +69,7 @@ impl Backlog {
     ///
     /// # Errors
     /// As for [`read_manifests`](crate::manifest::read_manifests).
+    #[boxed]
     pub async fn changes(
         &self,
         table: &Table,

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use iceberg::spec::SnapshotRef;
 use roaring::RoaringTreemap;
 
@@ -71,6 +72,7 @@ impl RowSource {
     ///
     /// # Errors
     /// As for [`FileReader::open`].
+    #[boxed]
     pub async fn read(&self, table: &Table, projection: &Projection, batch_rows: usize) -> Result<LiveRows> {
         self.read_matching(table, projection, None, batch_rows).await
     }
@@ -79,6 +81,7 @@ impl RowSource {
     ///
     /// # Errors
     /// As for [`LiveRows::open_matching`].
+    #[boxed]
     pub async fn read_matching(
         &self,
         table: &Table,
@@ -124,6 +127,7 @@ pub struct RowChanges {
 /// # Errors
 /// As for [`FileReader::open`] on a data or delete file; [`crate::TableError::MemoryLimit`] if `limit` is
 /// too small for any division of the deletes.
+#[boxed]
 pub async fn row_changes(
     table: &Table,
     snapshot: &SnapshotRef,
@@ -163,6 +167,7 @@ pub async fn row_changes(
 ///
 /// # Errors
 /// As for [`row_changes`].
+#[boxed]
 pub async fn added_rows(
     table: &Table,
     snapshot: &SnapshotRef,
@@ -279,6 +284,7 @@ async fn deleted_from(
 ///
 /// # Errors
 /// As for [`live_files_in`].
+#[boxed]
 pub async fn deletes_in_scope(
     table: &Table,
     snapshot: &SnapshotRef,

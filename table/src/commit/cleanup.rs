@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use async_recursion::async_recursion as boxed;
 use tracing::{info, warn};
 
 use crate::storage::{Storage, canonical};
 
 /// Deletes data and delete files that were written for a commit and are in none: those of a change that was left out of
 /// it, or of one that ended as a conflict or an error. Never those of a commit whose outcome is unknown.
+#[boxed]
 pub async fn delete_unused(storage: &Storage, table: &str, files: &[String]) {
     delete_uncommitted(storage, table, files).await;
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use frazil_lock::{CommitLock, Head, Holder, LockError, LockGuard, LockName};
 use serde_json::{Value, json};
 use tracing::{info, warn};
@@ -94,6 +95,7 @@ impl Committer {
     /// [`TableError::InvalidRequest`] if the request is wrong whatever the table holds; [`TableError::CommitLocked`] if
     /// others hold the lock too long; what loading the table and writing metadata may give. After an error nothing was
     /// committed, and the metadata files that were written are deleted.
+    #[boxed]
     pub async fn commit(&self, request: CommitRequest) -> Result<CommitOutcome> {
         self.commit_rebased(request, &mut Unmended).await
     }
@@ -102,6 +104,7 @@ impl Committer {
     ///
     /// # Errors
     /// As [`Committer::commit`], and what `rebase` gives.
+    #[boxed]
     pub async fn commit_rebased(&self, request: CommitRequest, rebase: &mut dyn Rebase) -> Result<CommitOutcome> {
         if let Change::Snapshot(change) = &request.change {
             change.check()?;
@@ -116,6 +119,7 @@ impl Committer {
     }
 
     /// Finds out what became of a commit whose answer did not come, and deletes its metadata files if it was not made.
+    #[boxed]
     pub async fn settle(&self, pending: &PendingCommit, storage: &Storage) -> Settled {
         match verdict(&*self.target, pending).await {
             Verdict::Committed => {

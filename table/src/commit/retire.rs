@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -30,6 +31,7 @@ pub(super) type NamedPaths = HashMap<String, Arc<HashSet<String>>>;
 ///
 /// # Errors
 /// What reading manifests and position delete files may give; [`TableError::InvalidRequest`] if there is no such branch.
+#[boxed]
 pub async fn dangling_deletes(table: &Table, branch: &str) -> Result<Vec<Arc<FileEntry>>> {
     let Some(head) = table.metadata().snapshot_for_ref(branch) else {
         if branch == crate::MAIN_BRANCH {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
+use async_recursion::async_recursion as boxed;
 
 use super::key_map::{KeyMap, KeyPart};
 use crate::file::FileEntry;
@@ -65,6 +66,7 @@ impl KeySet {
     ///
     /// # Errors
     /// As for [`FileReader::open`].
+    #[boxed]
     pub async fn load(
         table: &Table,
         ids: &[FieldId],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use async_recursion::async_recursion as boxed;
 use roaring::RoaringTreemap;
 
 use super::equality::{KeySet, KeySetLimit, finer, n_parts};
@@ -55,6 +56,7 @@ impl GroupDeletes {
     ///
     /// # Errors
     /// As for [`FileReader::open`]; [`TableError::MemoryLimit`] if the limit is too small for any division.
+    #[boxed]
     pub async fn load(table: &Table, group: &[FileWithDeletes], limit: KeySetLimit) -> Result<Self> {
         let mut positions = position_deletes(table, group.iter().map(|(data, deletes)| (&**data, deletes))).await?;
         let mut by_position = None;
@@ -212,6 +214,7 @@ fn equality_files_by_ids(group: &[FileWithDeletes]) -> BTreeMap<Vec<FieldId>, Ve
 ///
 /// # Errors
 /// As for [`GroupDeletes::load`].
+#[boxed]
 pub async fn deleted_positions(
     table: &Table,
     group: &[FileWithDeletes],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::{FilterBuilder, filter_record_batch};
+use async_recursion::async_recursion as boxed;
 use roaring::RoaringTreemap;
 
 use super::group::GroupDeletes;
@@ -48,6 +49,7 @@ impl LiveRows {
     ///
     /// # Errors
     /// As for [`FileReader::open`] and [`Projection::with_keys`].
+    #[boxed]
     pub async fn open(
         table: &Table,
         file: &Arc<FileEntry>,
@@ -64,6 +66,7 @@ impl LiveRows {
     ///
     /// # Errors
     /// As for [`FileReader::rows_that_may_match`].
+    #[boxed]
     pub async fn open_matching(
         table: &Table,
         file: &Arc<FileEntry>,
@@ -123,6 +126,7 @@ impl LiveRows {
     ///
     /// # Errors
     /// As for [`BatchStream::next`].
+    #[boxed]
     pub async fn next(&mut self) -> Result<Option<PositionedBatch>> {
         while let Some((batch, is_final)) = self.next_batch().await? {
             let batch = if is_final { batch } else { self.live(batch)? };
@@ -137,6 +141,7 @@ impl LiveRows {
     ///
     /// # Errors
     /// As for [`BatchStream::next`].
+    #[boxed]
     pub async fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
         while let Some((batch, is_final)) = self.next_batch().await? {
             let rows = if is_final { batch.batch } else { self.live_rows(&batch)?.0 };
@@ -151,6 +156,7 @@ impl LiveRows {
     ///
     /// # Errors
     /// As for [`BatchStream::next`].
+    #[boxed]
     pub async fn next_rows_to(&mut self) -> Result<Option<(RecordBatch, u64)>> {
         let Some((batch, is_final)) = self.next_batch().await? else { return Ok(None) };
         let last = batch.positions.len().checked_sub(1).and_then(|last| batch.positions.get(last));
@@ -164,6 +170,7 @@ impl LiveRows {
     ///
     /// # Errors
     /// As for [`BatchStream::next`]; [`TableError::Internal`] if a filter chooses rows.
+    #[boxed]
     pub async fn next_rows_and_deleted(&mut self, deleted: &mut RoaringTreemap) -> Result<Option<RecordBatch>> {
         while let Some((batch, is_final)) = self.next_batch().await? {
             if is_final || self.filter.is_some() {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ::parquet::file::metadata::ParquetMetaData;
+use async_recursion::async_recursion as boxed;
 
 use super::avro::AvroFile;
 use super::orc::OrcFile;
@@ -36,6 +37,7 @@ impl FileReader {
     /// [`TableError::Corrupt`] if the file is damaged, or not the one that the manifest describes (size, rows);
     /// [`TableError::Unsupported`] if it is encrypted or has what is not supported; else as
     /// [`Storage::read_suffix`](crate::storage::Storage::read_suffix).
+    #[boxed]
     pub async fn open(table: &Table, file: &Arc<FileEntry>) -> Result<Self> {
         if file.is_encrypted {
             return Err(parquet::encrypted(&file.path));
@@ -81,6 +83,7 @@ impl FileReader {
     /// # Errors
     /// [`TableError::Corrupt`] if the file cannot have these columns; else as
     /// [`Storage::read_ranges`](crate::storage::Storage::read_ranges).
+    #[boxed]
     pub async fn row_groups_that_may_hold(&self, keys: &KeyRanges) -> Result<Vec<usize>> {
         match &self.file {
             OpenFile::Parquet(file) => prune::row_groups(file, keys).await,
@@ -94,6 +97,7 @@ impl FileReader {
     ///
     /// # Errors
     /// As for [`FileReader::row_groups_that_may_hold`].
+    #[boxed]
     pub async fn rows_that_may_match(&self, filter: &BoundFilter, projection: &Projection) -> Result<RowSelect> {
         match &self.file {
             OpenFile::Parquet(file) => may_match::rows(file, filter, projection).await,

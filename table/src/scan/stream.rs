@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
@@ -85,6 +86,7 @@ impl BatchStream {
     /// # Errors
     /// [`TableError::Corrupt`] if the file is damaged or does not fit the table; else as
     /// [`Storage::read_ranges`](crate::storage::Storage::read_ranges).
+    #[boxed]
     pub async fn next(&mut self) -> Result<Option<PositionedBatch>> {
         // A dropped call leaves the decoder on the pool: the state says so until the call is done.
         let mut state = std::mem::replace(&mut self.state, State::Broken);

@@ -1,5 +1,6 @@
 //! Files that must not be there yet, and files that are no longer needed: what commits ask of a store.
 
+use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
@@ -39,6 +40,7 @@ impl Storage {
     /// Stores without such a step are refused with [`CreateAnswer::Failed`], save where the property
     /// `storage.written-under-lock` is `true`: then it is looked for the file first, which is no step at all, and
     /// right only if nobody else writes at that time.
+    #[boxed]
     pub async fn create_new(&self, path: &str, bytes: Bytes) -> CreateAnswer {
         let (place, mode) = match self.prepared(path).await {
             Ok(Some(prepared)) => prepared,

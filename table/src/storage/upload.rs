@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use async_recursion::async_recursion as boxed;
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinSet;
@@ -39,6 +40,7 @@ impl Storage {
     ///
     /// # Errors
     /// As [`Storage::write`].
+    #[boxed]
     pub async fn upload(&self, path: &str) -> Result<Upload> {
         let place = self.place(path).await?;
         Ok(Upload { place, storage: self.clone(), buffer: BytesMut::new(), parts: None, n_bytes: 0 })
@@ -50,6 +52,7 @@ impl Upload {
     ///
     /// # Errors
     /// As [`Storage::write`]. The file cannot be finished then; drop it.
+    #[boxed]
     pub async fn put(&mut self, mut bytes: Bytes) -> Result<()> {
         self.n_bytes += bytes.len() as u64;
         while self.buffer.len().saturating_add(bytes.len()) >= PART_BYTES {
@@ -87,6 +90,7 @@ impl Upload {
     ///
     /// # Errors
     /// As [`Storage::write`].
+    #[boxed]
     pub async fn finish(mut self) -> Result<u64> {
         let rest = self.buffer.split().freeze();
         if self.parts.is_none() {

@@ -139,9 +139,14 @@ async fn newest_addition<'a>(
         }
         let id = SnapshotId::new(snapshot.snapshot_id());
         let list = manifest_list(table, snapshot).await?;
-        let own = list.iter().filter(|manifest| {
-            manifest.content == ManifestContent::Data && manifest.added_snapshot_id == id && manifest.may_have_changes()
-        });
+        // A list, since the compiler cannot tell of a filter that it may move between threads.
+        let own: Vec<_> = (list.iter())
+            .filter(|manifest| {
+                manifest.content == ManifestContent::Data
+                    && manifest.added_snapshot_id == id
+                    && manifest.may_have_changes()
+            })
+            .collect();
         let mut bounds = Bounds::default();
         visit_manifests(table, own, |_, entries| {
             for entry in entries.iter().filter(|entry| entry.status == EntryStatus::Added && entry.snapshot_id == id) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use async_recursion::async_recursion as boxed;
 
 use super::batch::{RowSchema, SharedSchema};
 use super::copy::CopiedRowGroup;
@@ -53,6 +54,7 @@ impl DataFileWriter {
     /// # Errors
     /// [`TableError::InvalidRequest`] if the rows do not fit the table: nothing of them was written, and the writer can
     /// go on. [`TableError::Storage`] and others: start over with a new writer.
+    #[boxed]
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         for group in self.split(batch).await? {
             self.files.write(&group.partition, &group.rows).await?;
@@ -65,6 +67,7 @@ impl DataFileWriter {
     ///
     /// # Errors
     /// As [`DataFileWriter::write`].
+    #[boxed]
     pub async fn write_to(&mut self, partition: &PartitionTuple, batch: &RecordBatch) -> Result<()> {
         self.check_partition(partition)?;
         let rows = self.schema.conform(batch)?;
@@ -76,6 +79,7 @@ impl DataFileWriter {
     ///
     /// # Errors
     /// As [`DataFileWriter::write`].
+    #[boxed]
     pub async fn copy_to(&mut self, partition: &PartitionTuple, row_group: CopiedRowGroup) -> Result<()> {
         self.check_partition(partition)?;
         self.files.copy(partition, row_group).await
@@ -103,6 +107,7 @@ impl DataFileWriter {
     ///
     /// # Errors
     /// [`TableError::Storage`] if the store did not confirm a file.
+    #[boxed]
     pub async fn finish(self) -> Result<Vec<WrittenFile>> {
         self.files.finish().await
     }
@@ -112,6 +117,7 @@ impl DataFileWriter {
     ///
     /// # Errors
     /// As [`DataFileWriter::finish`].
+    #[boxed]
     pub async fn finish_in_order(self) -> Result<Vec<WrittenFile>> {
         self.files.finish_in_order().await
     }

@@ -7,6 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use bytes::{Buf, Bytes};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result as ParquetResult};
@@ -63,6 +64,7 @@ impl CopySource {
     ///
     /// # Errors
     /// As for [`FileReader::open`].
+    #[boxed]
     pub async fn open(table: &Table, options: &WriteOptions, file: &Arc<FileEntry>) -> Result<Option<Self>> {
         if file.format != FileFormat::Parquet || file.is_encrypted || !options.data.blooms.is_empty() {
             return Ok(None);
@@ -92,6 +94,7 @@ impl CopySource {
     ///
     /// # Errors
     /// As for [`Storage::read_ranges`](crate::storage::Storage::read_ranges).
+    #[boxed]
     pub async fn read(&self, index: usize) -> Result<CopiedRowGroup> {
         let missing = || TableError::internal(format!("row group `{index}` of `{}`", self.file.path));
         let row_group = self.metadata.row_groups().get(index).ok_or_else(missing)?;

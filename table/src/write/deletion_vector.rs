@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use serde_json::json;
 
 use super::append::spec_of;
@@ -62,6 +63,7 @@ impl DeletionVectorWriter {
     ///
     /// # Errors
     /// As [`DataFileWriter::finish`](super::DataFileWriter::finish).
+    #[boxed]
     pub async fn finish(self) -> Result<Vec<WrittenFile>> {
         let mut files = Vec::new();
         let mut puffin = Puffin::new();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use async_recursion::async_recursion as boxed;
 
 use super::append::check_partition;
 use super::batch::RowSchema;
@@ -44,6 +45,7 @@ impl EqualityDeleteWriter {
     ///
     /// # Errors
     /// As [`DataFileWriter::write`](super::DataFileWriter::write).
+    #[boxed]
     pub async fn delete(&mut self, partition: &PartitionTuple, rows: &RecordBatch) -> Result<()> {
         check_partition(&self.files.recipe().spec, partition)?;
         let (schema, rows) = (self.schema.clone(), rows.clone());
@@ -61,6 +63,7 @@ impl EqualityDeleteWriter {
     ///
     /// # Errors
     /// As [`DataFileWriter::finish`](super::DataFileWriter::finish).
+    #[boxed]
     pub async fn finish(self) -> Result<Vec<WrittenFile>> {
         self.files.finish().await
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch, StringArray};
+use async_recursion::async_recursion as boxed;
 use iceberg::spec::{NestedField, NestedFieldRef, PrimitiveType, Type};
 use roaring::RoaringTreemap;
 
@@ -114,6 +115,7 @@ impl PositionDeleteWriter {
     ///
     /// # Errors
     /// As [`DataFileWriter::finish`](super::DataFileWriter::finish).
+    #[boxed]
     pub async fn finish(self) -> Result<Vec<WrittenFile>> {
         let field = |(id, name): (i32, &str), primitive| {
             NestedFieldRef::from(NestedField::required(id, name, Type::Primitive(primitive)))

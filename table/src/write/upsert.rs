@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_row::{RowConverter, SortField};
+use async_recursion::async_recursion as boxed;
 use hashbrown::HashMap;
 use iceberg::spec::FormatVersion;
 
@@ -130,6 +131,7 @@ impl UpsertWriter {
     /// [`TableError::InvalidRequest`] if the rows do not fit the table, [`TableError::MemoryLimit`] if the transaction
     /// has more keys than memory is allowed for (commit more often): nothing of the batch was written.
     /// [`TableError::Storage`] and others: start over with a new writer.
+    #[boxed]
     pub async fn upsert(&mut self, rows: &RecordBatch) -> Result<()> {
         check_unbroken(self.is_broken)?;
         let groups = self.data.split(rows).await?;
@@ -166,6 +168,7 @@ impl UpsertWriter {
     ///
     /// # Errors
     /// As [`UpsertWriter::upsert`]; [`TableError::InvalidRequest`] if a partition column is not part of the key.
+    #[boxed]
     pub async fn delete(&mut self, keys: &RecordBatch) -> Result<()> {
         check_unbroken(self.is_broken)?;
         let splitter = self.key_splitter.clone().ok_or_else(|| {
@@ -182,6 +185,7 @@ impl UpsertWriter {
     ///
     /// # Errors
     /// As [`UpsertWriter::upsert`].
+    #[boxed]
     pub async fn delete_rows(&mut self, rows: &RecordBatch) -> Result<()> {
         check_unbroken(self.is_broken)?;
         let groups = self.data.split(rows).await?;
@@ -238,6 +242,7 @@ impl UpsertWriter {
     ///
     /// # Errors
     /// As [`DataFileWriter::finish`].
+    #[boxed]
     pub async fn finish(self) -> Result<WrittenChanges> {
         check_unbroken(self.is_broken)?;
         let data = self.data.finish().await?;
