@@ -22,7 +22,7 @@ pub(crate) use self::choices::{
 pub(crate) use self::compact::CompactArgs;
 pub(crate) use self::groups::{GroupArgs, GroupResetArgs, GroupsCommand};
 pub(crate) use self::lock::{LockBreakArgs, LockCommand, LockTableArgs};
-use self::values::{NameList, parse_at, parse_duration, parse_from, parse_names, parse_schema, parse_size, parse_to};
+use self::values::{NameList, parse_duration, parse_names, parse_schema, parse_size};
 pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs, WatermarkSetArgs, WatermarkSetCommand};
 
 const STYLES: Styles = Styles::styled()
@@ -203,7 +203,7 @@ pub(crate) struct ReadArgs {
     /// earliest, latest (only changes after the head), full (all rows at the end), snapshot:ID (inclusive),
     /// after:ID (exclusive), timestamp:RFC3339 (the first commit at or after it), tag:NAME (exclusive),
     /// position:TOKEN (where an earlier read with the same options stood)
-    #[arg(long, value_name = "START", value_parser = parse_from)]
+    #[arg(long, value_name = "START")]
     pub(crate) from: Option<From>,
     /// Consumer group: go on where the last read for it ended, and keep the position as rows are written
     ///
@@ -213,12 +213,12 @@ pub(crate) struct ReadArgs {
     /// Last snapshot of the changes, inclusive [default: latest]
     ///
     /// latest, snapshot:ID, timestamp:RFC3339 (the last commit at or before it)
-    #[arg(long, value_name = "END", value_parser = parse_to)]
+    #[arg(long, value_name = "END")]
     pub(crate) to: Option<To>,
     /// State of the table for --mode rows [default: latest]
     ///
     /// latest, snapshot:ID, timestamp:RFC3339 (the last commit at or before it), tag:NAME
-    #[arg(long, value_name = "STATE", value_parser = parse_at)]
+    #[arg(long, value_name = "STATE")]
     pub(crate) at: Option<At>,
     /// Key columns, by which removals and additions become updates
     ///

@@ -1,13 +1,11 @@
 //! Forms of output, behind one trait.
 
 mod arrow_ipc;
-mod change_columns;
 mod csv;
 mod debezium;
 mod jsonl;
 mod lines;
 mod parquet;
-pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod value;
@@ -17,10 +15,10 @@ use arrow_schema::SchemaRef;
 use frazil_reader::{ChangeBatch, ChangelogOperation, SnapshotInfo, StreamHeader};
 use frazil_table::SnapshotId;
 
-use self::style::Style;
 use self::value::Longs;
 use crate::error::CliError;
 use crate::output::{Look, Output};
+use frazil_reader::change_columns::{ChangeColumns, Style};
 
 /// Takes what a read delivers and writes it down. Each call passes on all it wrote, so that whoever reads the
 /// output is never behind; a Parquet file is complete at its end only.
@@ -196,4 +194,12 @@ pub(crate) fn table(
     has_markers: bool,
 ) -> Box<dyn Sink> {
     Box::new(table::Table::new(output, schema, content, look, has_markers))
+}
+
+/// Whole batches of what the output is to hold.
+fn change_columns(columns: &SchemaRef, content: Content, style: Style) -> ChangeColumns {
+    match content {
+        Content::Rows => ChangeColumns::of_rows(columns),
+        Content::Changes => ChangeColumns::of_changes(columns, style),
+    }
 }

@@ -10,6 +10,7 @@
 //! decides which of its rows belong together, `upsert` finds what a
 //! keyed sink needs.
 
+pub mod change_columns;
 mod change_set;
 mod columns;
 mod delivery;
@@ -41,6 +42,7 @@ pub use engine::EngineStats;
 pub use error::ReadError;
 pub use event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
 pub use frazil_table::MAIN_BRANCH;
+pub use options::text::{Time, parse_time};
 pub use options::{
     At, DEFAULT_BATCH_ROWS, DEFAULT_MEMORY_LIMIT_BYTES, DuplicateKeys, FilterUpdates, From, Mode, OnExpired,
     OnKeyChange, OnNonAppend, OnReplaceMismatch, OnRollback, ReadOptions, ReplaceCheck, RowsOptions, SchemaMode, To,

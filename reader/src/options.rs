@@ -1,5 +1,7 @@
 //! What to read, and how.
 
+pub(crate) mod text;
+
 use frazil_table::filter::Filter;
 use frazil_table::{MAIN_BRANCH, SnapshotId};
 

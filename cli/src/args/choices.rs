@@ -6,8 +6,8 @@ use frazil_reader::{
     OnRollback, ReplaceCheck,
 };
 
-use crate::format::style::Style;
 use crate::format::value::Longs;
+use frazil_reader::change_columns::Style;
 
 /// Form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

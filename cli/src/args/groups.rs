@@ -6,7 +6,6 @@ use clap::{Args, Subcommand};
 use frazil_reader::From;
 
 use super::TableArgs;
-use super::values::parse_from;
 
 /// `frazil groups`
 #[derive(Debug, Subcommand)]
@@ -54,7 +53,7 @@ pub(crate) struct GroupResetArgs {
     #[command(flatten)]
     pub(crate) group: GroupArgs,
     /// Where it goes on: earliest, latest, full, snapshot:ID, after:ID, timestamp:RFC3339 or tag:NAME
-    #[arg(long, value_name = "START", value_parser = parse_from)]
+    #[arg(long, value_name = "START")]
     pub(crate) to: From,
     /// Do it
     #[arg(long)]

@@ -2,62 +2,13 @@
 
 use std::time::Duration;
 
-use chrono::DateTime;
-use frazil_reader::{At, From, Position, SchemaMode, To};
-use frazil_table::SnapshotId;
+use frazil_reader::SchemaMode;
 
 pub(super) type Parsed<T> = Result<T, String>;
 
 /// Column names. A type of its own, so that the parser takes one argument for the whole list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NameList(pub(crate) Vec<String>);
-
-const FROM_FORMS: &str = "earliest, latest, full, snapshot:ID, after:ID, timestamp:RFC3339, tag:NAME or position:TOKEN";
-const TO_FORMS: &str = "latest, snapshot:ID or timestamp:RFC3339";
-const AT_FORMS: &str = "latest, snapshot:ID, timestamp:RFC3339 or tag:NAME";
-
-/// Where changes start.
-pub(crate) fn parse_from(text: &str) -> Parsed<From> {
-    match text.split_once(':') {
-        None if text == "earliest" => Ok(From::Earliest),
-        None if text == "latest" => Ok(From::Latest),
-        None if text == "full" => Ok(From::Full),
-        Some(("snapshot", id)) => Ok(From::SnapshotInclusive(parse_snapshot(id)?)),
-        Some(("after", id)) => Ok(From::SnapshotExclusive(parse_snapshot(id)?)),
-        // The first commit at or after a time between two milliseconds is at or after the later one.
-        Some(("timestamp", time)) => {
-            let nanos = parse_time(time)?;
-            Ok(From::Timestamp(nanos.ms + i64::from(nanos.has_rest)))
-        }
-        Some(("tag", name)) if !name.is_empty() => Ok(From::Tag(name.to_owned())),
-        Some(("position", token)) => {
-            let position: Position = token.parse().map_err(|error| format!("{error}"))?;
-            Ok(From::Position(Box::new(position)))
-        }
-        _ => Err(format!("expected {FROM_FORMS}")),
-    }
-}
-
-/// Where changes end.
-pub(crate) fn parse_to(text: &str) -> Parsed<To> {
-    match text.split_once(':') {
-        None if text == "latest" => Ok(To::Latest),
-        Some(("snapshot", id)) => Ok(To::Snapshot(parse_snapshot(id)?)),
-        Some(("timestamp", time)) => Ok(To::Timestamp(parse_time(time)?.ms)),
-        _ => Err(format!("expected {TO_FORMS}")),
-    }
-}
-
-/// A state of the table.
-pub(crate) fn parse_at(text: &str) -> Parsed<At> {
-    match text.split_once(':') {
-        None if text == "latest" => Ok(At::Latest),
-        Some(("snapshot", id)) => Ok(At::Snapshot(parse_snapshot(id)?)),
-        Some(("timestamp", time)) => Ok(At::Timestamp(parse_time(time)?.ms)),
-        Some(("tag", name)) if !name.is_empty() => Ok(At::Tag(name.to_owned())),
-        _ => Err(format!("expected {AT_FORMS}")),
-    }
-}
 
 /// `follow` or `pinned:ID`.
 pub(crate) fn parse_schema(text: &str) -> Parsed<SchemaMode> {
@@ -167,35 +118,6 @@ fn scaled(whole: &str, fraction: &str, shift: u32) -> Option<u64> {
     u64::try_from(bytes).ok()
 }
 
-fn parse_snapshot(text: &str) -> Parsed<SnapshotId> {
-    let id = text.parse().map_err(|_| format!("`{text}` is no snapshot id; `frazil inspect` lists them"))?;
-    Ok(SnapshotId::new(id))
-}
-
-/// A time, cut to milliseconds.
-pub(super) struct Time {
-    pub(super) ms: i64,
-    /// Something was cut.
-    pub(super) has_rest: bool,
-}
-
-/// A time of RFC 3339. The seconds may be left out.
-pub(super) fn parse_time(text: &str) -> Parsed<Time> {
-    let with_seconds = || {
-        let (date, clock) = text.split_once(['T', 't', ' '])?;
-        let zone_at = clock.find(['Z', 'z', '+', '-'])?;
-        let (clock, zone) = clock.split_at(zone_at);
-        Some(format!("{date}T{clock}:00{zone}"))
-    };
-    let time = DateTime::parse_from_rfc3339(text)
-        .ok()
-        .or_else(|| DateTime::parse_from_rfc3339(&with_seconds()?).ok())
-        .ok_or_else(|| {
-            format!("`{text}` is no time of RFC 3339; expected one with its zone, such as 2026-11-21T01:00:00Z")
-        })?;
-    Ok(Time { ms: time.timestamp_millis(), has_rest: time.timestamp_subsec_nanos() % 1_000_000 != 0 })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -223,49 +145,6 @@ mod tests {
         text: &str,
     ) {
         assert!(parse_size(text).is_err(), "{text}");
-    }
-
-    #[rstest]
-    #[case("earliest", From::Earliest)]
-    #[case("latest", From::Latest)]
-    #[case("full", From::Full)]
-    #[case("snapshot:7", From::SnapshotInclusive(SnapshotId::new(7)))]
-    #[case("after:7", From::SnapshotExclusive(SnapshotId::new(7)))]
-    #[case("tag:a:b", From::Tag("a:b".to_owned()))]
-    #[case("timestamp:1970-01-01T00:00:01Z", From::Timestamp(1000))]
-    #[case("timestamp:1970-01-01T01:00:01+01:00", From::Timestamp(1000))]
-    #[case("timestamp:1970-01-01T00:01Z", From::Timestamp(60_000))]
-    #[case("timestamp:1970-01-01T00:00:00.0010001Z", From::Timestamp(2))]
-    fn starts_are_parsed(#[case] text: &str, #[case] expected: From) {
-        assert_eq!(parse_from(text), Ok(expected));
-    }
-
-    #[rstest]
-    fn what_is_no_start_is_refused(
-        #[values(
-            "",
-            "first",
-            "snapshot",
-            "snapshot:",
-            "snapshot:x",
-            "tag:",
-            "timestamp:2026-11-21",
-            "timestamp:2026-11-21T00:00",
-            "Latest"
-        )]
-        text: &str,
-    ) {
-        assert!(parse_from(text).is_err(), "{text}");
-    }
-
-    #[test]
-    fn ends_and_states_take_the_last_commit_at_or_before_a_time() {
-        assert_eq!(parse_to("timestamp:1970-01-01T00:00:00.0019Z"), Ok(To::Timestamp(1)));
-        assert_eq!(parse_at("timestamp:1969-12-31T23:59:59.9999Z"), Ok(At::Timestamp(-1)));
-        assert_eq!(parse_to("snapshot:-3"), Ok(To::Snapshot(SnapshotId::new(-3))));
-        assert_eq!(parse_at("tag:t1"), Ok(At::Tag("t1".to_owned())));
-        assert!(parse_to("tag:t1").is_err());
-        assert!(parse_to("earliest").is_err());
     }
 
     #[rstest]

@@ -7,8 +7,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use frazil_reader::MAIN_BRANCH;
 use frazil_table::watermark::TimeUnit;
 
-use super::values::{Parsed, parse_time};
+use super::values::Parsed;
 use super::{TABLE_HELP, TableArgs};
+use frazil_reader::parse_time;
 
 /// What else there is to do with a watermark.
 #[derive(Debug, Subcommand)]

@@ -4,10 +4,9 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 use frazil_reader::ChangeBatch;
+use frazil_reader::change_columns::{ChangeColumns, Style};
 
-use super::change_columns::ChangeColumns;
-use super::style::Style;
-use super::{Content, SchemaChange, Sink};
+use super::{Content, SchemaChange, Sink, change_columns};
 use crate::error::CliError;
 use crate::output::Output;
 
@@ -20,7 +19,7 @@ pub(crate) struct ArrowIpc {
 
 impl ArrowIpc {
     pub(crate) fn new(output: Output, columns: &SchemaRef, content: Content, style: Style) -> Result<Self, CliError> {
-        let columns = ChangeColumns::new(columns, content, style);
+        let columns = change_columns(columns, content, style);
         let name = output.name().to_owned();
         let mut writer =
             StreamWriter::try_new(output, columns.schema()).map_err(|error| CliError::arrow(&name, error))?;

@@ -8,12 +8,12 @@ use arrow_schema::SchemaRef;
 use frazil_reader::{ChangeBatch, ChangelogOperation};
 
 use super::lines::LineBuffer;
-use super::style::{ChangeColumn, Style};
 use super::time::commit_timestamp;
 use super::value::{Longs, ValueWriter, write_integer};
 use super::{Content, SchemaChange, Sink};
 use crate::error::CliError;
 use crate::output::Output;
+use frazil_reader::change_columns::{ChangeColumn, Style};
 
 /// Lines of values.
 pub(crate) struct Csv {

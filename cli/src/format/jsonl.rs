@@ -6,12 +6,12 @@ use frazil_table::SnapshotId;
 use serde_json::{Value, json};
 
 use super::lines::LineBuffer;
-use super::style::ChangeColumn;
 use super::time::commit_timestamp;
 use super::value::{Longs, NamedWriter};
 use super::{Detour, Form, KeyChange, SchemaChange, Sink};
 use crate::error::CliError;
 use crate::output::Output;
+use frazil_reader::change_columns::ChangeColumn;
 
 /// JSON lines.
 pub(crate) struct Jsonl {

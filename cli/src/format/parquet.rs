@@ -3,14 +3,13 @@
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use frazil_reader::ChangeBatch;
+use frazil_reader::change_columns::{ChangeColumns, Style};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::change_columns::ChangeColumns;
-use super::style::Style;
-use super::{Content, SchemaChange, Sink};
+use super::{Content, SchemaChange, Sink, change_columns};
 use crate::error::CliError;
 use crate::output::Output;
 
@@ -26,7 +25,7 @@ pub(crate) struct Parquet {
 
 impl Parquet {
     pub(crate) fn new(output: Output, columns: &SchemaRef, content: Content, style: Style) -> Result<Self, CliError> {
-        let columns = ChangeColumns::new(columns, content, style);
+        let columns = change_columns(columns, content, style);
         let name = output.name().to_owned();
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))

@@ -1,24 +1,25 @@
 //! The change columns as Arrow arrays, before those of the table.
 
+mod style;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use self::style::{ChangeColumn, Style};
+use crate::event::{ChangeBatch, ChangelogOperation};
 use arrow_array::types::Int8Type;
 use arrow_array::{
     ArrayRef, DictionaryArray, Int8Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
     TimestampMicrosecondArray,
 };
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
-use frazil_reader::{ChangeBatch, ChangelogOperation};
-
-use super::Content;
-use super::style::{ChangeColumn, Style};
 
 const FIELD_ID: &str = "PARQUET:field_id";
 const UTC: &str = "+00:00";
 
 /// Makes whole batches of changes.
-pub(crate) struct ChangeColumns {
+#[derive(Debug)]
+pub struct ChangeColumns {
     schema: SchemaRef,
     style: Style,
     /// The texts of kinds by their numbers. One for the whole stream, so that it is sent once.
@@ -26,23 +27,31 @@ pub(crate) struct ChangeColumns {
 }
 
 impl ChangeColumns {
-    /// For columns of the table. [`Content::Rows`] have no change columns.
-    pub(crate) fn new(columns: &SchemaRef, content: Content, style: Style) -> Self {
-        let schema = match content {
-            Content::Rows => columns.clone(),
-            Content::Changes => with_change_columns(columns, style),
-        };
+    /// Of changes, for columns of the table.
+    pub fn of_changes(columns: &SchemaRef, style: Style) -> Self {
+        Self::new(with_change_columns(columns, style), style)
+    }
+
+    /// Of rows, which have no change columns.
+    pub fn of_rows(columns: &SchemaRef) -> Self {
+        Self::new(columns.clone(), Style::default())
+    }
+
+    fn new(schema: SchemaRef, style: Style) -> Self {
         let kinds = Arc::new(StringArray::from_iter_values(ChangelogOperation::ALL.map(|kind| style.kind(kind))));
         Self { schema, style, kinds }
     }
 
     /// Schema of the batches.
-    pub(crate) fn schema(&self) -> &SchemaRef {
+    pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
     /// A batch of changes.
-    pub(crate) fn changes(&self, batch: &ChangeBatch) -> Result<RecordBatch, ArrowError> {
+    ///
+    /// # Errors
+    /// If the batch has other columns than were told.
+    pub fn changes(&self, batch: &ChangeBatch) -> Result<RecordBatch, ArrowError> {
         let ChangeBatch { snapshot, operations, rows } = batch;
         let n_rows = operations.len();
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
@@ -64,7 +73,10 @@ impl ChangeColumns {
     }
 
     /// A batch of rows.
-    pub(crate) fn rows(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    ///
+    /// # Errors
+    /// If the batch has other columns than were told.
+    pub fn rows(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         self.batch(rows.columns().to_vec(), rows.num_rows())
     }
 

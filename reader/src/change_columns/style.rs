@@ -1,10 +1,10 @@
 //! Names and values of the change columns.
 
-use frazil_reader::{ChangelogOperation, SnapshotInfo};
+use crate::event::{ChangelogOperation, SnapshotInfo};
 
 /// Whose names and values the change columns have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Style {
+pub enum Style {
     /// Iceberg's changelog view: `INSERT`, `UPDATE_BEFORE`, `UPDATE_AFTER`, `DELETE`.
     #[default]
     Iceberg,
@@ -16,7 +16,7 @@ pub(crate) enum Style {
 
 /// A column beside those of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ChangeColumn {
+pub enum ChangeColumn {
     /// The kind of change.
     Type,
     /// Counts snapshots.
@@ -31,7 +31,7 @@ pub(crate) enum ChangeColumn {
 
 impl Style {
     /// The columns, in order.
-    pub(crate) fn columns(self) -> &'static [ChangeColumn] {
+    pub fn columns(self) -> &'static [ChangeColumn] {
         use ChangeColumn::{Ordinal, SnapshotId, Timestamp, Type, Version};
         match self {
             Self::Iceberg | Self::RowKind => &[Type, Ordinal, SnapshotId, Timestamp],
@@ -40,7 +40,7 @@ impl Style {
     }
 
     /// Text of a kind of change.
-    pub(crate) fn kind(self, operation: ChangelogOperation) -> &'static str {
+    pub fn kind(self, operation: ChangelogOperation) -> &'static str {
         match self {
             Self::Iceberg => operation.as_str(),
             Self::RowKind => operation.short(),
@@ -56,7 +56,7 @@ impl Style {
 
 impl ChangeColumn {
     /// Its name.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Type => "_change_type",
             Self::Ordinal => "_change_ordinal",
@@ -67,7 +67,7 @@ impl ChangeColumn {
     }
 
     /// Its field id, if the format reserves one. Source: Iceberg spec, "Reserved Field IDs".
-    pub(crate) fn field_id(self) -> Option<i32> {
+    pub fn field_id(self) -> Option<i32> {
         match self {
             Self::Type => Some(2_147_483_543),
             Self::Ordinal => Some(2_147_483_542),
@@ -77,7 +77,7 @@ impl ChangeColumn {
     }
 
     /// Its value where it is a number; `None` for kind and time.
-    pub(crate) fn number(self, snapshot: &SnapshotInfo) -> Option<i64> {
+    pub fn number(self, snapshot: &SnapshotInfo) -> Option<i64> {
         match self {
             // No stream has 2^63 snapshots.
             Self::Ordinal => Some(i64::try_from(snapshot.ordinal).unwrap_or(i64::MAX)),
