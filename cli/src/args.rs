@@ -4,6 +4,7 @@ mod choices;
 mod compact;
 mod groups;
 mod lock;
+mod serve;
 mod values;
 mod watermark;
 
@@ -22,6 +23,7 @@ pub(crate) use self::choices::{
 pub(crate) use self::compact::CompactArgs;
 pub(crate) use self::groups::{GroupArgs, GroupResetArgs, GroupsCommand};
 pub(crate) use self::lock::{LockBreakArgs, LockCommand, LockTableArgs};
+pub(crate) use self::serve::ServeArgs;
 use self::values::{NameList, parse_duration, parse_names, parse_schema, parse_size};
 pub(crate) use self::watermark::{NameArg, ReachArg, WatermarkArgs, WatermarkSetArgs, WatermarkSetCommand};
 
@@ -139,6 +141,14 @@ pub(crate) enum Command {
     #[command(subcommand)]
     #[command(after_help = "Example:\n  frazil lock show prod.db.orders")]
     Lock(LockCommand),
+    /// Changes and watermarks over gRPC and Arrow Flight, to clients in any language
+    #[command(after_help = concat!(
+        "Exit codes: 0 ended by a signal; 1 failed; 2 wrong usage\n\n",
+        "Examples:\n",
+        "  frazil serve ./warehouse\n",
+        "  frazil serve --catalog prod --listen 127.0.0.1:7447"
+    ))]
+    Serve(ServeArgs),
     /// Shows the changes of a table that Flink wrote, then of one that is being written, and checks them
     #[command(after_help = "Example:\n  frazil demo --seconds 5")]
     Demo(DemoArgs),

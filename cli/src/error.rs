@@ -80,6 +80,16 @@ pub(crate) enum CliError {
     /// Not all catalogs of the settings can be used; the report says why.
     #[error("{n_failed} of {n_catalogs} catalogs cannot be used")]
     CatalogsFailed { n_failed: usize, n_catalogs: usize },
+    /// The server's port could not be had.
+    #[error("cannot listen, address=`{address}`")]
+    Listen {
+        address: std::net::SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    /// The server could not be started, or ended.
+    #[error(transparent)]
+    Serve(#[from] frazil_server::ServeError),
     /// A fault of this software.
     #[error("internal error: {0}")]
     Internal(String),
@@ -165,6 +175,8 @@ impl CliError {
             Self::Temporary { .. } => "TEMPORARY_FOLDER",
             Self::CheckFailed(_) => "CHECK_FAILED",
             Self::CatalogsFailed { .. } => "CATALOGS_FAILED",
+            Self::Listen { .. } => "LISTEN_FAILED",
+            Self::Serve(_) => "SERVE_FAILED",
             Self::Internal(_) => "INTERNAL",
             Self::NotYet => "NOT_YET",
             Self::ClosedPipe => "CLOSED",
@@ -189,6 +201,8 @@ impl CliError {
             | Self::LockKept { .. }
             | Self::LockFailed
             | Self::Output { .. }
+            | Self::Listen { .. }
+            | Self::Serve(_)
             | Self::CatalogsFailed { .. } => Advice::FixRequest,
             Self::LockChanged { .. }
             | Self::InPart { .. }
@@ -269,6 +283,8 @@ impl CliError {
             Self::CatalogsFailed { .. } | Self::LockFailed => {
                 "the report on standard output says what is wrong with each"
             }
+            Self::Listen { source, .. } => Self::listen_remedy(source),
+            Self::Serve(_) => "check the certificates and key of [server]",
             Self::CheckFailed(_) => "this is a fault: please report it",
             Self::Internal(_) => "please report it, with the command and its output under -v",
             Self::Lock(LockError::Invalid(_))

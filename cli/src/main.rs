@@ -14,6 +14,7 @@ mod lock;
 mod open;
 mod output;
 mod read;
+mod serve;
 mod settings;
 mod stop;
 mod watermark;
@@ -156,6 +157,7 @@ async fn command(mut cli: Cli, stop: Stop) -> Result<(), CliError> {
         Command::Groups(command) => groups::run(&command, &cli.global).await,
         Command::Lock(command) => lock::run(&command, &cli.global).await,
         Command::Config(ConfigCommand::Check) => check::run(&cli.global).await,
+        Command::Serve(args) => serve::run(&args, &cli.global, &stop).await,
         Command::Demo(args) => demo::run(&args, &cli.global).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -186,12 +188,15 @@ async fn until_stopped(work: impl Future<Output = Result<(), CliError>>, stop: S
     tokio::select! {
         biased;
         Ok(signal) = receiver => {
-            if stop.is_awaited()
-                && let Ok(Err(error)) = tokio::time::timeout(END_TIMEOUT, work).await
-            {
-                return Err(error);
+            match stop.is_awaited() {
+                false => Err(signal),
+                true => match tokio::time::timeout(END_TIMEOUT, work).await {
+                    Ok(Err(error)) => Err(error),
+                    // Whoever serves was done when it was told to be.
+                    Ok(Ok(())) if stop.is_end() => Ok(()),
+                    Ok(Ok(())) | Err(_) => Err(signal),
+                },
             }
-            Err(signal)
         }
         outcome = &mut work => outcome,
     }

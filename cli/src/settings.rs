@@ -9,6 +9,7 @@ mod file;
 mod lock;
 mod positions;
 mod pyiceberg;
+mod server;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,7 @@ pub(crate) use self::environment::Environment;
 pub(crate) use self::lock::{LockKind, LockSettings};
 pub(crate) use self::positions::PositionsSettings;
 use self::pyiceberg::PyIceberg;
+pub(crate) use self::server::ServerSettings;
 use crate::args::GlobalArgs;
 use crate::error::CliError;
 
@@ -60,6 +62,7 @@ pub(crate) struct Settings {
     reader: file::ReaderSettings,
     lock: LockSettings,
     positions: PositionsSettings,
+    server: ServerSettings,
     cloud: BTreeMap<String, String>,
 }
 
@@ -99,8 +102,10 @@ impl Settings {
         lock.apply(&environment)?;
         let mut positions = file.positions.clone();
         positions.apply(&environment)?;
+        let mut server = file.server.clone();
+        server.apply(&environment)?;
         let cloud = cloud::merged(&aws_profile(&environment), &cloud::properties(&environment));
-        Ok(Self { environment, file, file_path, reader, lock, positions, cloud })
+        Ok(Self { environment, file, file_path, reader, lock, positions, server, cloud })
     }
 
     /// How tables are read.
@@ -116,6 +121,11 @@ impl Settings {
     /// Where consumer groups are kept.
     pub(crate) fn positions(&self) -> &PositionsSettings {
         &self.positions
+    }
+
+    /// How `frazil serve` is set up.
+    pub(crate) fn server(&self) -> &ServerSettings {
+        &self.server
     }
 
     /// The standard variables of clouds, and properties given as options, for paths that no catalog gave.

@@ -13,6 +13,7 @@ pub(crate) struct Stop(Arc<Inner>);
 struct Inner {
     is_asked: AtomicBool,
     is_awaited: AtomicBool,
+    is_end: AtomicBool,
     asked: Notify,
 }
 
@@ -26,6 +27,17 @@ impl Stop {
     /// From now on the program lets the command end by itself when it is asked to.
     pub(crate) fn let_me_end(&self) {
         self.0.is_awaited.store(true, Ordering::SeqCst);
+    }
+
+    /// As [`Stop::let_me_end`], and being asked to is how the command ends when all is well.
+    pub(crate) fn let_me_end_well(&self) {
+        self.0.is_end.store(true, Ordering::SeqCst);
+        self.let_me_end();
+    }
+
+    /// The program succeeds if the command does, although it was asked to end.
+    pub(crate) fn is_end(&self) -> bool {
+        self.0.is_end.load(Ordering::SeqCst)
     }
 
     /// The command ends by itself.

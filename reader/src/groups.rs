@@ -1,6 +1,7 @@
 //! Consumer groups: positions that are kept under a name, so that whoever reads next goes on where the last one ended.
 
 mod file;
+mod lag;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::file::FileGroupStore;
+pub use self::lag::{Lag, lag};
 use crate::position::Position;
 
 /// Longest name of a group.

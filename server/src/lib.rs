@@ -1,1 +1,19 @@
 //! Changes of tables over Arrow Flight and gRPC, and their compaction by schedule.
+//!
+//! Data goes through Flight ([`flight`]), everything else through the services of `frazil.v1`; both stand on a
+//! [`Service`], which finds tables, watches them and keeps the positions of consumer groups. [`serve`](serve()) puts them
+//! behind a port.
+
+pub mod auth;
+mod changes_service;
+pub mod flight;
+mod request;
+mod serve;
+mod service;
+mod status;
+mod tables;
+mod tables_service;
+
+pub use serve::{ServeError, ServeSettings, Tls, serve};
+pub use service::{Limits, Service};
+pub use tables::TableResolver;

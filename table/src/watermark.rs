@@ -7,11 +7,15 @@ mod column;
 mod find;
 mod time;
 
+use std::collections::HashMap;
+
+use async_recursion::async_recursion as boxed;
+use iceberg::spec::SnapshotRef;
+
 use crate::ids::SnapshotId;
 use crate::lineage::Lineage;
 use crate::table::Table;
-use crate::{Result, TableError};
-use async_recursion::async_recursion as boxed;
+use crate::{MAIN_BRANCH, Result, TableError};
 
 use self::find::Commit;
 pub(crate) use self::find::SUMMARY_PREFIX;
@@ -124,6 +128,13 @@ pub async fn table_watermark(table: &Table, branch: &str, names: &[WatermarkName
     let time = marks.iter().map(|mark| mark.time).min();
     let time = time.ok_or_else(|| TableError::internal("a watermark of no marks"))?;
     Ok(TableWatermark { time, marks, warnings })
+}
+
+/// The watermark of all writers as of a snapshot, by what it and its ancestors say of themselves: table properties tell
+/// of the newest state only. `None` if they say nothing that can be used.
+pub fn watermark_as_of(table: &Table, snapshot: &SnapshotRef) -> Option<EventTime> {
+    let lineage = Lineage::of_head(table.metadata(), table.metadata_location(), snapshot).ok()?;
+    find::all_writers(&commits(&lineage), &HashMap::new(), MAIN_BRANCH).ok().map(|found| found.time)
 }
 
 fn commits(lineage: &Lineage) -> Vec<Commit<'_>> {

@@ -9,14 +9,15 @@ use toml::de::{DeTable, DeValue};
 
 use super::lock::{self, LockSettings};
 use super::positions::{self, PositionsSettings};
+use super::server::{self, ServerSettings};
 use super::{Environment, Properties, Setting};
 use crate::args::parse_memory_limit;
 use crate::error::CliError;
 
 /// Sections of this version.
-const SECTIONS: [&str; 4] = ["catalog", "lock", "positions", "reader"];
+const SECTIONS: [&str; 5] = ["catalog", "lock", "positions", "reader", "server"];
 /// Sections that later versions have, so that nobody believes them to be in force.
-const LATER_SECTIONS: [&str; 2] = ["server", "compaction"];
+const LATER_SECTIONS: [&str; 1] = ["compaction"];
 /// Settings of `[reader]`.
 const READER_KEYS: [&str; 2] = ["memory-limit", "monitor-interval"];
 /// Settings of a catalog that have no dot in their name; those with dots belong to Iceberg and are not checked.
@@ -54,6 +55,7 @@ pub(super) struct FileSettings {
     pub(super) reader: ReaderSettings,
     pub(super) lock: LockSettings,
     pub(super) positions: PositionsSettings,
+    pub(super) server: ServerSettings,
 }
 
 /// How tables are read, unless the command says otherwise.
@@ -109,6 +111,7 @@ pub(super) fn parse(text: &str, name: &str, environment: &Environment) -> Result
             "lock" => file.lock(value, &mut settings.lock)?,
             "positions" => file.positions(value, &mut settings.positions)?,
             "reader" => file.reader(value, &mut settings.reader)?,
+            "server" => file.server(value, &mut settings.server)?,
             later if LATER_SECTIONS.contains(&later) => {
                 let cause = format!("this version has no `[{later}]`; remove the section");
                 return Err(file.wrong(key.span().start, &cause));
@@ -181,6 +184,19 @@ impl File<'_> {
             let name: &str = key.get_ref();
             if !positions::KEYS.contains(&name) {
                 return Err(self.unknown(key, "setting", name, &positions::KEYS));
+            }
+            let text = self.text_of(name, value)?;
+            let wrong = |cause: String| self.wrong(value.span().start, &format!("{name}=`{text}` is wrong: {cause}"));
+            settings.set(name, &text).map_err(wrong)?;
+        }
+        Ok(())
+    }
+
+    fn server(&self, value: &Spanned<DeValue<'_>>, settings: &mut ServerSettings) -> Result<(), CliError> {
+        for (key, value) in self.table(value, "server")? {
+            let name: &str = key.get_ref();
+            if !server::KEYS.contains(&name) {
+                return Err(self.unknown(key, "setting", name, &server::KEYS));
             }
             let text = self.text_of(name, value)?;
             let wrong = |cause: String| self.wrong(value.span().start, &format!("{name}=`{text}` is wrong: {cause}"));
@@ -324,7 +340,9 @@ mod tests {
     #[case("[lock]\ntype = 'redis'", "line 2, column 8: type=`redis` is wrong: not one of memory, zookeeper")]
     #[case("[lock]\nconect = 'x'", "line 2, column 1: unknown setting `conect`; did you mean `connect`?")]
     #[case("[lock]\ntls-ca = 'x'", "line 2, column 1: this version has no TLS to ZooKeeper")]
-    #[case("[server]\nlisten = 'x'", "line 1, column 2: this version has no `[server]`; remove the section")]
+    #[case("[server]\nlisten = 'x'", "line 2, column 10: listen=`x` is wrong: expected an address and a port")]
+    #[case("[server]\nlistens = 'x'", "line 2, column 1: unknown setting `listens`; did you mean `listen`?")]
+    #[case("[compaction]\ntables = 'x'", "line 1, column 2: this version has no `[compaction]`; remove the section")]
     #[case("[reader]\nmemory-limit = 'much'", "line 2, column 16: memory-limit=`much` is wrong")]
     #[case("[reader]\nmonitor-interval = '0s'", "line 2, column 20: monitor-interval=`0s` is wrong")]
     #[case("[catalog.a]\ntoken = '${NONE}'", "line 2, column 9: the environment has no variable `NONE`; set it")]
