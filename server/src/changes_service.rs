@@ -113,6 +113,7 @@ pub(crate) async fn commit_position(
     let version = version.saturating_add(1);
     let time_to_live_ms = known.and_then(|group| group.time_to_live_ms);
     store(service, &table, &request.group, request.position.clone(), version, time_to_live_ms).await?;
+    service.metrics().positions_kept.inc();
     Ok(v1::CommitPositionResponse { version })
 }
 

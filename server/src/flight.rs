@@ -106,7 +106,8 @@ impl FlightService for FlightApi {
             let message = "as many streams are open as the server serves; end one, or try again later";
             status(Code::ResourceExhausted, "STREAMS_EXHAUSTED", message, frazil_table::Advice::RetryLater)
         })?;
-        let content = content(&self.service, offer).await?;
+        let (content, table) = content(&self.service, offer).await?;
+        let metrics = self.service.metrics().stream(&table);
         let (sender, receiver) = mpsc::channel(N_WAITING_MAX);
         let outlet = Outlet {
             sender,
@@ -114,6 +115,7 @@ impl FlightService for FlightApi {
             stopping: self.service.stopping().clone(),
             clock: self.service.clock().clone(),
             limits: self.service.limits(),
+            metrics,
             _permit: permit,
         };
         // Ends by itself when the client goes, the flight is cancelled or the server is to end.
@@ -142,25 +144,27 @@ impl FlightService for FlightApi {
     }
 }
 
-/// Opens what was offered.
-async fn content(service: &Service, offer: tickets::Offer) -> Result<Content, Status> {
+/// Opens what was offered, and says of which table it is.
+async fn content(service: &Service, offer: tickets::Offer) -> Result<(Content, String), Status> {
     let request = offer.request.ok_or_else(|| invalid("the ticket offers nothing"))?;
     let watch = service.watch(&request.table).await?;
     let table = watch.newest();
-    match reading(&request, &service.limits())? {
+    let name = request.table.clone();
+    let content = match reading(&request, &service.limits())? {
         Reading::Rows(options) => {
             let rows = frazil_reader::read_rows(&table, *options).await.map_err(|error| of_read(&error))?;
-            Ok(Content::Rows(Box::new(rows)))
+            Content::Rows(Box::new(rows))
         }
         Reading::Changes(options, false) => {
             let stream = frazil_reader::read_changes(&table, *options).await.map_err(|error| of_read(&error))?;
-            Ok(Content::Changes(Box::new(stream), table, None))
+            Content::Changes(Box::new(stream), table, None)
         }
         Reading::Changes(options, true) => {
             let stream = frazil_reader::follow_changes(&table, *options).await.map_err(|error| of_read(&error))?;
-            Ok(Content::Changes(Box::new(stream), table, Some(watch)))
+            Content::Changes(Box::new(stream), table, Some(watch))
         }
-    }
+    };
+    Ok((content, name))
 }
 
 fn unimplemented(message: &str) -> Status {

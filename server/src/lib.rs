@@ -7,6 +7,7 @@
 pub mod auth;
 mod changes_service;
 pub mod flight;
+mod metrics;
 mod request;
 mod serve;
 mod service;

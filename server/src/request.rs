@@ -254,8 +254,14 @@ mod tests {
         assert_eq!((options.readers, options.batch_rows), (4, 100));
     }
 
+    #[test]
+    fn a_choice_of_a_later_version_is_refused() {
+        let request = ReadChangesRequest { mode: 99, ..ReadChangesRequest::default() };
+        let status = reading(&request, &Limits::default()).unwrap_err();
+        assert!(status.message().contains("`mode`"), "{}", status.message());
+    }
+
     #[rstest]
-    #[case(r#"{"mode": 99}"#, "`mode`")]
     #[case(r#"{"start": "first"}"#, "start `first`")]
     #[case(r#"{"end": "earliest"}"#, "end `earliest`")]
     #[case(r#"{"at": "latest"}"#, "`at` is for MODE_ROWS")]

@@ -21,6 +21,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Streams and calls of one connection at the same time.
 const N_CALLS_MAX: u32 = 1_024;
+/// OpenMetrics, which Prometheus reads.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Bytes of all headers of a call.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
 
@@ -114,5 +116,7 @@ fn routes(service: &Service, tokens: Option<Tokens>) -> Result<Routes, ServeErro
         .add_service(InterceptedService::new(FlightApi::server(service.clone()), gate.clone()))
         .add_service(InterceptedService::new(ChangesApi::server(service.clone()), gate.clone()))
         .add_service(InterceptedService::new(TablesApi::server(service.clone()), gate));
-    Ok(routes.routes())
+    let metrics = service.metrics().clone();
+    let show = axum::routing::get(async move || ([("content-type", METRICS_TYPE)], metrics.text()));
+    Ok(Routes::from(routes.routes().into_axum_router().route("/metrics", show)))
 }

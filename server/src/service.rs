@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use crate::flight::tickets::Tickets;
+use crate::metrics::Metrics;
 use crate::status::{invalid, of_group, of_table, status};
 use crate::tables::TableResolver;
 
@@ -64,6 +65,7 @@ struct Inner {
     streams: Arc<Semaphore>,
     stopping: CancellationToken,
     owner: String,
+    metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for Service {
@@ -87,7 +89,9 @@ impl Service {
         let watches = CatalogWatch::new(watching, clock.clone());
         let streams = Arc::new(Semaphore::new(limits.streams_max));
         let stopping = CancellationToken::new();
-        Self { inner: Arc::new(Inner { resolver, watches, groups, clock, limits, tickets, streams, stopping, owner }) }
+        let metrics = Arc::default();
+        let inner = Inner { resolver, watches, groups, clock, limits, tickets, streams, stopping, owner, metrics };
+        Self { inner: Arc::new(inner) }
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -112,6 +116,10 @@ impl Service {
 
     pub(crate) fn streams(&self) -> &Arc<Semaphore> {
         &self.inner.streams
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.inner.metrics
     }
 
     /// Who keeps positions, for people.

@@ -27,6 +27,11 @@ pub(crate) fn status(code: Code, reason: &str, message: &str, advice: Advice) ->
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, metadata))
 }
 
+/// The stable reason of an answer.
+pub(crate) fn reason_of(status: &Status) -> String {
+    status.get_details_error_info().map_or_else(|| "UNKNOWN".to_owned(), |info| info.reason)
+}
+
 /// The request is wrong. The text says what would be right.
 pub(crate) fn invalid(message: impl AsRef<str>) -> Status {
     status(Code::InvalidArgument, "INVALID_ARGUMENT", message.as_ref(), Advice::FixRequest)

@@ -23,8 +23,9 @@ use tonic::{Code, Status};
 use tracing::{debug, info};
 
 use super::encode::{Encoder, parts};
+use crate::metrics::StreamMetrics;
 use crate::service::Limits;
-use crate::status::{internal, of_read, status};
+use crate::status::{internal, of_read, reason_of, status};
 
 /// Messages that wait for the client, beside those that the connection holds.
 pub(super) const N_WAITING_MAX: usize = 2;
@@ -61,6 +62,7 @@ pub(super) struct Outlet {
     pub(super) stopping: CancellationToken,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) limits: Limits,
+    pub(super) metrics: StreamMetrics,
     /// One of the streams that may be open.
     pub(super) _permit: OwnedSemaphorePermit,
 }
@@ -83,6 +85,7 @@ pub(super) async fn run(outlet: Outlet, content: Content) {
         Err(Ended::Gone) => debug!("the client of a stream has gone"),
         // Whoever does not read does not hear of it either.
         Err(Ended::With(status)) => {
+            outlet.metrics.failed(&reason_of(&status));
             let _ = outlet.sender.try_send(Err(*status.clone()));
             if status.code() == Code::Internal {
                 tracing::error!(message = status.message(), "a stream failed");
@@ -102,6 +105,7 @@ async fn rows(outlet: &Outlet, mut stream: RowStream) -> Sending<()> {
             next = stream.next() => next.map_err(|error| of_read(&error))?,
         };
         let Some(batch) = next else { return Ok(()) };
+        outlet.metrics.sent(batch.num_rows(), 0);
         for part in parts(&columns.rows(&batch)?, None) {
             for message in encoder.batch(&part, metadata(&StreamMetadata::default())?)? {
                 outlet.send(message).await?;
@@ -116,7 +120,9 @@ impl Outlet {
         tokio::select! {
             biased;
             permit = self.sender.reserve() => {
+                let n_bytes = message.data_header.len() + message.data_body.len() + message.app_metadata.len();
                 permit.map_err(|_| Ended::Gone)?.send(Ok(message));
+                self.metrics.sent(0, n_bytes);
                 Ok(())
             }
             () = self.cancelled.cancelled() => Err(cancelled()),
@@ -273,6 +279,7 @@ impl<'a> Changes<'a> {
             }
             Event::SnapshotEnd { snapshot, snapshot_watermark_ms } => {
                 self.snapshot_watermark_ms = Some(snapshot_watermark_ms);
+                self.outlet.metrics.watermark(snapshot_watermark_ms);
                 let SnapshotInfo { ordinal, timestamp_ms, ref operation, .. } = *snapshot;
                 let operation = operation.clone();
                 (snapshot, Kind::SnapshotEnd(SnapshotEnd { ordinal, timestamp_ms, operation }))
@@ -317,6 +324,7 @@ impl<'a> Changes<'a> {
         snapshot_id: i64,
         after: String,
     ) -> Sending<()> {
+        self.outlet.metrics.sent(rows.num_rows(), 0);
         let parts = parts(rows, Some(operations));
         let last = parts.len() - 1;
         for (index, part) in parts.iter().enumerate() {

@@ -33,6 +33,7 @@ mod positions;
 mod properties;
 mod read;
 mod report;
+mod server;
 mod stores;
 mod watermark;
 mod written;

@@ -15,7 +15,7 @@ use crate::built;
 use crate::properties::run::histories;
 
 /// Conditions of the suite unless told otherwise.
-const N_CONDITIONS: u64 = 1_000;
+const N_CONDITIONS: u64 = 400;
 
 const N_ROWS: usize = 300;
 
