@@ -6,6 +6,8 @@
 
 pub mod auth;
 mod changes_service;
+mod compaction_service;
+pub mod daemon;
 pub mod flight;
 mod metrics;
 mod request;

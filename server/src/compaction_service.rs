@@ -1,0 +1,1 @@
+//! The gRPC service `Compaction`: what clients ask of the daemon.
