@@ -46,6 +46,7 @@ pub(crate) async fn run(global: &GlobalArgs) -> Result<(), CliError> {
         reader: settings.reader().shown(),
         catalogs: tried,
         lock,
+        compaction: settings.compaction().shown(),
     };
     let text = if global.json { format!("{}\n", report.json()) } else { report.text() };
     Output::stdout().put(text.as_bytes())?;

@@ -4,6 +4,7 @@
 
 mod aws_profile;
 mod cloud;
+mod compaction;
 mod environment;
 mod file;
 mod lock;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use frazil_table::catalog::{CatalogConfig, CatalogKind, is_secret, without_secrets};
 
+pub(crate) use self::compaction::CompactionSettings;
 pub(crate) use self::environment::Environment;
 pub(crate) use self::lock::{LockKind, LockSettings};
 pub(crate) use self::positions::PositionsSettings;
@@ -63,6 +65,7 @@ pub(crate) struct Settings {
     lock: LockSettings,
     positions: PositionsSettings,
     server: ServerSettings,
+    compaction: CompactionSettings,
     cloud: BTreeMap<String, String>,
 }
 
@@ -104,8 +107,10 @@ impl Settings {
         positions.apply(&environment)?;
         let mut server = file.server.clone();
         server.apply(&environment)?;
+        let mut compaction = file.compaction.clone();
+        compaction.apply(&environment)?;
         let cloud = cloud::merged(&aws_profile(&environment), &cloud::properties(&environment));
-        Ok(Self { environment, file, file_path, reader, lock, positions, server, cloud })
+        Ok(Self { environment, file, file_path, reader, lock, positions, server, compaction, cloud })
     }
 
     /// How tables are read.
@@ -126,6 +131,11 @@ impl Settings {
     /// How `frazil serve` is set up.
     pub(crate) fn server(&self) -> &ServerSettings {
         &self.server
+    }
+
+    /// Which tables are compacted by schedule, and how.
+    pub(crate) fn compaction(&self) -> &CompactionSettings {
+        &self.compaction
     }
 
     /// The standard variables of clouds, and properties given as options, for paths that no catalog gave.

@@ -6,8 +6,8 @@
 
 mod driver;
 mod error;
-mod handle;
 mod fair;
+mod handle;
 mod history;
 mod lease;
 mod look;

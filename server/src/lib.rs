@@ -14,9 +14,10 @@ mod request;
 mod serve;
 mod service;
 mod status;
-mod tables;
+pub mod tables;
 mod tables_service;
 
+pub use compaction_service::CompactionService;
 pub use serve::{ServeError, ServeSettings, Tls, serve};
 pub use service::{Limits, Service};
 pub use tables::TableResolver;

@@ -15,6 +15,8 @@ pub(super) struct Report {
     pub(super) catalogs: Vec<CatalogReport>,
     /// `None` if no lock is set.
     pub(super) lock: Option<LockReport>,
+    /// Settings of `[compaction]`, as those of a catalog.
+    pub(super) compaction: Vec<(String, String, String)>,
 }
 
 /// Of the lock.
@@ -91,6 +93,10 @@ impl Report {
             let _ = writeln!(text, "\nlock ({})", lock.kind);
             write_part(&mut text, &lock.properties, &lock.steps);
         }
+        if !self.compaction.is_empty() {
+            let _ = writeln!(text, "\ncompaction");
+            write_part(&mut text, &self.compaction, &[]);
+        }
         text
     }
 
@@ -118,6 +124,7 @@ impl Report {
             "reader": self.reader.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<String, Value>>(),
             "catalogs": catalogs.collect::<Vec<Value>>(),
             "lock": lock,
+            "compaction": properties_json(&self.compaction),
         })
     }
 }
@@ -169,6 +176,7 @@ mod tests {
                 properties: vec![("connect".to_owned(), "z:2181".to_owned(), "frazil.toml:5".to_owned())],
                 steps: vec![Step::failed("lock", &CliError::Usage("no; do that".to_owned()))],
             }),
+            compaction: vec![("schedule".to_owned(), "1h".to_owned(), "frazil.toml:9".to_owned())],
             catalogs: vec![catalog("a", Step::passed("catalog", "answers".to_owned())), catalog("b", step)],
         }
     }
@@ -181,9 +189,10 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("  FAILED catalog: catalog unavailable, catalog=`b`: who?; check `token`\n"), "{text}");
-        assert!(
-            text.ends_with("\nlock (zookeeper)\n  connect = z:2181  [frazil.toml:5]\n  FAILED lock: no; do that\n")
-        );
+        assert!(text.ends_with(
+            "\nlock (zookeeper)\n  connect = z:2181  [frazil.toml:5]\n  FAILED lock: no; do that\n\
+                 \ncompaction\n  schedule = 1h  [frazil.toml:9]\n"
+        ));
         assert_eq!(report().n_failed(), 1);
     }
 
@@ -195,6 +204,7 @@ mod tests {
         assert_eq!(json["catalogs"][0]["properties"]["uri"]["origin"], "frazil.toml:2");
         assert_eq!(json["lock"]["properties"]["connect"]["value"], "z:2181");
         assert_eq!(json["lock"]["ok"], false);
+        assert_eq!(json["compaction"]["schedule"]["value"], "1h");
         assert_eq!(json["catalogs"][1]["steps"][0]["error"]["code"], "CATALOG_UNAVAILABLE");
     }
 }

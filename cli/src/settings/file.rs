@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use frazil_compactor::CompactionOptions;
 use frazil_table::catalog::{is_secret, nearest, parse_duration};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::compaction::{self, CompactionSettings};
 use super::lock::{self, LockSettings};
 use super::positions::{self, PositionsSettings};
 use super::server::{self, ServerSettings};
@@ -15,9 +17,7 @@ use crate::args::parse_memory_limit;
 use crate::error::CliError;
 
 /// Sections of this version.
-const SECTIONS: [&str; 5] = ["catalog", "lock", "positions", "reader", "server"];
-/// Sections that later versions have, so that nobody believes them to be in force.
-const LATER_SECTIONS: [&str; 1] = ["compaction"];
+const SECTIONS: [&str; 6] = ["catalog", "compaction", "lock", "positions", "reader", "server"];
 /// Settings of `[reader]`.
 const READER_KEYS: [&str; 2] = ["memory-limit", "monitor-interval"];
 /// Settings of a catalog that have no dot in their name; those with dots belong to Iceberg and are not checked.
@@ -56,6 +56,7 @@ pub(super) struct FileSettings {
     pub(super) lock: LockSettings,
     pub(super) positions: PositionsSettings,
     pub(super) server: ServerSettings,
+    pub(super) compaction: CompactionSettings,
 }
 
 /// How tables are read, unless the command says otherwise.
@@ -108,14 +109,11 @@ pub(super) fn parse(text: &str, name: &str, environment: &Environment) -> Result
                     settings.catalogs.insert(catalog.get_ref().to_string(), properties);
                 }
             }
+            "compaction" => file.compaction(value, &mut settings.compaction)?,
             "lock" => file.lock(value, &mut settings.lock)?,
             "positions" => file.positions(value, &mut settings.positions)?,
             "reader" => file.reader(value, &mut settings.reader)?,
             "server" => file.server(value, &mut settings.server)?,
-            later if LATER_SECTIONS.contains(&later) => {
-                let cause = format!("this version has no `[{later}]`; remove the section");
-                return Err(file.wrong(key.span().start, &cause));
-            }
             other => return Err(file.unknown(key, "section", other, &SECTIONS)),
         }
     }
@@ -222,6 +220,95 @@ impl File<'_> {
         Ok(())
     }
 
+    fn compaction(&self, value: &Spanned<DeValue<'_>>, settings: &mut CompactionSettings) -> Result<(), CliError> {
+        let section = value.span().start;
+        for (key, value) in self.table(value, "compaction")? {
+            match &**key.get_ref() {
+                "option" => {
+                    for (key, value) in self.table(value, "compaction.option")? {
+                        self.compaction_option(key.get_ref(), key, value, settings)?;
+                    }
+                }
+                "group" => {
+                    for (group, value) in self.table(value, "compaction.group")? {
+                        self.compaction_group(group.get_ref(), value, settings)?;
+                    }
+                }
+                name if !compaction::KEYS.contains(&name) => {
+                    let known: Vec<&str> = compaction::KEYS.into_iter().chain(["option", "group"]).collect();
+                    return Err(self.unknown(key, "setting", name, &known));
+                }
+                name => {
+                    let (texts, origin) = self.texts_of(name, value)?;
+                    settings
+                        .set(name, &texts, origin)
+                        .map_err(|cause| self.wrong_value(name, &texts, value, &cause))?;
+                }
+            }
+        }
+        settings.check().map_err(|cause| self.wrong(section, &cause))
+    }
+
+    /// Names of options may have dots, quoted or not.
+    fn compaction_option(
+        &self,
+        name: &str,
+        key: &Spanned<impl AsRef<str>>,
+        value: &Spanned<DeValue<'_>>,
+        settings: &mut CompactionSettings,
+    ) -> Result<(), CliError> {
+        if let DeValue::Table(table) = value.get_ref() {
+            for (key, value) in table {
+                self.compaction_option(&format!("{name}.{}", key.get_ref()), key, value, settings)?;
+            }
+            return Ok(());
+        }
+        if !CompactionOptions::names().contains(&name) {
+            return Err(self.unknown(key, "compaction option", name, CompactionOptions::names()));
+        }
+        let text = self.text_of(name, value)?;
+        let set = settings.set_option(name, &text, self.origin(value));
+        set.map_err(|cause| self.wrong(value.span().start, &cause))
+    }
+
+    fn compaction_group(
+        &self,
+        group: &str,
+        value: &Spanned<DeValue<'_>>,
+        settings: &mut CompactionSettings,
+    ) -> Result<(), CliError> {
+        settings.add_group(group);
+        for (key, value) in self.table(value, &format!("compaction.group.{group}"))? {
+            let name: &str = key.get_ref();
+            if !compaction::GROUP_KEYS.contains(&name) {
+                return Err(self.unknown(key, "setting", name, &compaction::GROUP_KEYS));
+            }
+            let (texts, origin) = self.texts_of(name, value)?;
+            let set = settings.set_group(group, name, &texts, origin);
+            set.map_err(|cause| self.wrong_value(name, &texts, value, &cause))?;
+        }
+        Ok(())
+    }
+
+    /// The texts of a list, or one; and where they are set.
+    fn texts_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<(Vec<String>, String), CliError> {
+        let texts = match value.get_ref() {
+            DeValue::Array(values) if CompactionSettings::is_list(name) => {
+                values.iter().map(|value| self.text_of(name, value)).collect::<Result<_, _>>()?
+            }
+            _ => vec![self.text_of(name, value)?],
+        };
+        Ok((texts, self.origin(value)))
+    }
+
+    fn origin(&self, value: &Spanned<DeValue<'_>>) -> String {
+        format!("{}:{}", self.name, self.line_column(value.span().start).0)
+    }
+
+    fn wrong_value(&self, name: &str, texts: &[String], value: &Spanned<DeValue<'_>>, cause: &str) -> CliError {
+        self.wrong(value.span().start, &format!("{name}=`{}` is wrong: {cause}", texts.join("; ")))
+    }
+
     /// A value as text, with `${NAME}` replaced by the environment's variable.
     fn text_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, CliError> {
         match value.get_ref() {
@@ -325,6 +412,63 @@ mod tests {
             settings.reader,
             ReaderSettings { memory_limit: Some(1 << 30), monitor_interval: Some(Duration::from_millis(500)) }
         );
+    }
+
+    #[test]
+    fn compaction_has_lists_options_and_groups() {
+        let text = r#"
+            [compaction]
+            tables = ["prod.db.*", "!prod.db.tmp_*"]
+            schedule = "0 3 * * *"
+            windows = "22:00-06:00"
+            trigger-bytes = "10GB"
+            breaker-failures = 3
+            option.min-input-files = 7
+            option.partial-progress.enabled = true
+            option."partial-progress.max-commits" = 4
+            [compaction.group.big]
+            tables = ["prod.db.big_*"]
+            quota = "50%"
+            max-concurrent-runs = 1
+            [compaction.group.rest]
+        "#;
+        let settings = parse(text, "frazil.toml", &environment()).unwrap().compaction;
+        let shown: Vec<String> =
+            settings.shown().iter().map(|(key, value, at)| format!("{key}={value} {at}")).collect();
+        let expected = [
+            "breaker-failures=3 frazil.toml:7",
+            "group.big.max-concurrent-runs=1 frazil.toml:14",
+            "group.big.quota=50% frazil.toml:13",
+            "group.big.tables=prod.db.big_* frazil.toml:12",
+            "option.min-input-files=7 frazil.toml:8",
+            "option.partial-progress.enabled=true frazil.toml:9",
+            "option.partial-progress.max-commits=4 frazil.toml:10",
+            "schedule=0 3 * * * frazil.toml:4",
+            "tables=prod.db.*; !prod.db.tmp_* frazil.toml:3",
+            "trigger-bytes=10GB frazil.toml:6",
+            "windows=22:00-06:00 frazil.toml:5",
+        ];
+        let mut shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+        shown.sort_unstable();
+        assert_eq!(shown, expected);
+    }
+
+    #[rstest]
+    #[case("[compaction]\ntable = 'x'", "line 2, column 1: unknown setting `table`; did you mean `tables`?")]
+    #[case("[compaction]\ntables = [1, []]", "line 2, column 14: `tables` is no text")]
+    #[case("[compaction]\nschedule = ['1h']", "line 2, column 12: `schedule` is no text")]
+    #[case("[compaction]\nschedule = 'x'", "line 2, column 12: schedule=`x` is wrong: neither an interval")]
+    #[case("[compaction]\nschedule = '1h'", "line 1, column 1: there is a schedule, windows or triggers, and no table")]
+    #[case("[compaction]\nwindows = ['22-6']", "line 2, column 11: windows=`22-6` is wrong: window `22-6`: expected")]
+    #[case("[compaction]\noption.min-input-file = 1", "did you mean `min-input-files`?")]
+    #[case("[compaction]\noption.verify = 'no'", "line 2, column 17: compaction option `verify` cannot be `no`")]
+    #[case("[compaction.group.a]\nquote = '1%'", "line 2, column 1: unknown setting `quote`; did you mean `quota`?")]
+    #[case("[compaction.group.a]\nquota = '0.3'", "line 2, column 9: quota=`0.3` is wrong: not a share")]
+    #[case("[compaction.group]\na = 1", "line 2, column 5: `compaction.group.a` is no section")]
+    #[case("[compaction]\nmax-concurrent-runs = 0", "line 2, column 23: max-concurrent-runs=`0` is wrong")]
+    fn what_is_wrong_with_compaction_is_told_with_its_place(#[case] text: &str, #[case] expected: &str) {
+        let line = parse(text, "frazil.toml", &environment()).unwrap_err().line();
+        assert!(line.contains(expected), "{line}");
     }
 
     #[rstest]

@@ -2111,7 +2111,7 @@ pub struct PlanResponse {
     /// Groups of files, each of which would be rewritten together.
     #[prost(message, repeated, tag = "2")]
     pub groups: ::prost::alloc::vec::Vec<PlannedGroup>,
-    /// Data files that are left alone, by reason.
+    /// Data files that are left alone, by reason, such as `right-size`.
     #[prost(btree_map = "string, uint64", tag = "3")]
     pub left_alone: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
@@ -2130,7 +2130,7 @@ pub struct PlannedGroup {
     /// Their bytes.
     #[prost(uint64, tag = "3")]
     pub input_bytes: u64,
-    /// Why they are rewritten, by code.
+    /// Why they are rewritten, by code: of the group, such as `enough-files`, then of its files, such as `small`.
     #[prost(string, repeated, tag = "4")]
     pub reasons: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -2199,9 +2199,12 @@ pub struct CompactionRun {
     /// Delete files that it removed.
     #[prost(uint64, tag = "13")]
     pub removed_delete_files_count: u64,
-    /// Why it failed, for people. Empty if it did not.
+    /// Why it failed or was stopped, for people. Empty if neither.
     #[prost(string, tag = "14")]
     pub error: ::prost::alloc::string::String,
+    /// Group whose quota it counts against.
+    #[prost(string, tag = "15")]
+    pub group: ::prost::alloc::string::String,
 }
 /// Nothing is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2209,7 +2212,7 @@ pub struct StatusRequest {}
 /// What the scheduler does.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StatusResponse {
-    /// Runs that are under way or wait, in the order of their turn.
+    /// Runs that are under way, then those that wait, about in the order of their turn.
     #[prost(message, repeated, tag = "1")]
     pub runs: ::prost::alloc::vec::Vec<CompactionRun>,
     /// Tables that are compacted by schedule.
@@ -2218,6 +2221,9 @@ pub struct StatusResponse {
     /// No scheduled runs are started at all.
     #[prost(bool, tag = "3")]
     pub is_paused: bool,
+    /// No runs are started at all.
+    #[prost(bool, tag = "4")]
+    pub is_draining: bool,
 }
 /// A table that is compacted by schedule.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2237,9 +2243,12 @@ pub struct ScheduledTable {
     /// Runs that failed one after the other.
     #[prost(uint32, tag = "5")]
     pub failures: u32,
-    /// Why it is not tried any more: what its runs failed with. Empty if it is tried.
+    /// Why it is not tried for a while: what its runs failed with. Empty if it is tried.
     #[prost(string, tag = "6")]
     pub breaker_reason: ::prost::alloc::string::String,
+    /// Why it could not be looked at, which of its properties is wrong, or who else has a run of it. Empty if nothing is.
+    #[prost(string, tag = "7")]
+    pub problem: ::prost::alloc::string::String,
 }
 /// Which run is to be stopped.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2281,13 +2290,19 @@ pub struct PauseResponse {}
 /// What is to go on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResumeRequest {
-    /// The table, as it is named in the settings. Default: all.
+    /// The table, as it is named in the settings. Default: what holds for all.
     #[prost(string, tag = "1")]
     pub table: ::prost::alloc::string::String,
 }
 /// It goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResumeResponse {}
+/// Nothing is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainRequest {}
+/// Nothing is under way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainResponse {}
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2441,7 +2456,8 @@ pub mod compaction_client {
         }
         /// Has a table compacted. Answers when the run has ended, or, with `wait` unset, when it has been put in the queue.
         ///
-        /// ALREADY_EXISTS if a run of the table is under way, here or in another process.
+        /// ALREADY_EXISTS if a run of the table is under way or waits, here or in another process. Without `wait`, what another
+        /// process does is found out later, and stands in the history. A client that stops waiting stops the run.
         pub async fn run(
             &mut self,
             request: impl tonic::IntoRequest<super::RunRequest>,
@@ -2482,7 +2498,8 @@ pub mod compaction_client {
                 .insert(GrpcMethod::new("frazil.v1.Compaction", "Status"));
             self.inner.unary(req, path, codec).await
         }
-        /// Stops a run. What it has committed stays; the rest leaves no trace. NOT_FOUND if there is no such run.
+        /// Stops a run, or takes it out of the queue. What it has committed stays; files that it has written and not committed
+        /// are orphans. A table whose scheduled run was stopped rests for an hour. NOT_FOUND if there is no such run.
         pub async fn cancel(
             &mut self,
             request: impl tonic::IntoRequest<super::CancelRequest>,
@@ -2529,7 +2546,8 @@ pub mod compaction_client {
                 .insert(GrpcMethod::new("frazil.v1.Compaction", "History"));
             self.inner.unary(req, path, codec).await
         }
-        /// Starts no more scheduled runs of a table, or of any.
+        /// Starts no more scheduled runs of a table, or of any. Outlives the server if it has a state folder. NOT_FOUND if the
+        /// table is not compacted by schedule.
         pub async fn pause(
             &mut self,
             request: impl tonic::IntoRequest<super::PauseRequest>,
@@ -2551,7 +2569,8 @@ pub mod compaction_client {
                 .insert(GrpcMethod::new("frazil.v1.Compaction", "Pause"));
             self.inner.unary(req, path, codec).await
         }
-        /// Takes a pause back, and closes a breaker that repeated failure has opened.
+        /// Takes a pause back, and closes a breaker that repeated failure has opened. Without a table: the pause of all, a
+        /// drain, and every breaker; tables that were paused by name stay so.
         pub async fn resume(
             &mut self,
             request: impl tonic::IntoRequest<super::ResumeRequest>,
@@ -2571,6 +2590,28 @@ pub mod compaction_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("frazil.v1.Compaction", "Resume"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Starts no more runs at all, gives up those that wait, and answers when those under way have ended.
+        pub async fn drain(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DrainRequest>,
+        ) -> std::result::Result<tonic::Response<super::DrainResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/frazil.v1.Compaction/Drain",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("frazil.v1.Compaction", "Drain"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -2595,7 +2636,8 @@ pub mod compaction_server {
         ) -> std::result::Result<tonic::Response<super::PlanResponse>, tonic::Status>;
         /// Has a table compacted. Answers when the run has ended, or, with `wait` unset, when it has been put in the queue.
         ///
-        /// ALREADY_EXISTS if a run of the table is under way, here or in another process.
+        /// ALREADY_EXISTS if a run of the table is under way or waits, here or in another process. Without `wait`, what another
+        /// process does is found out later, and stands in the history. A client that stops waiting stops the run.
         async fn run(
             &self,
             request: tonic::Request<super::RunRequest>,
@@ -2605,7 +2647,8 @@ pub mod compaction_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusResponse>, tonic::Status>;
-        /// Stops a run. What it has committed stays; the rest leaves no trace. NOT_FOUND if there is no such run.
+        /// Stops a run, or takes it out of the queue. What it has committed stays; files that it has written and not committed
+        /// are orphans. A table whose scheduled run was stopped rests for an hour. NOT_FOUND if there is no such run.
         async fn cancel(
             &self,
             request: tonic::Request<super::CancelRequest>,
@@ -2615,16 +2658,23 @@ pub mod compaction_server {
             &self,
             request: tonic::Request<super::HistoryRequest>,
         ) -> std::result::Result<tonic::Response<super::HistoryResponse>, tonic::Status>;
-        /// Starts no more scheduled runs of a table, or of any.
+        /// Starts no more scheduled runs of a table, or of any. Outlives the server if it has a state folder. NOT_FOUND if the
+        /// table is not compacted by schedule.
         async fn pause(
             &self,
             request: tonic::Request<super::PauseRequest>,
         ) -> std::result::Result<tonic::Response<super::PauseResponse>, tonic::Status>;
-        /// Takes a pause back, and closes a breaker that repeated failure has opened.
+        /// Takes a pause back, and closes a breaker that repeated failure has opened. Without a table: the pause of all, a
+        /// drain, and every breaker; tables that were paused by name stay so.
         async fn resume(
             &self,
             request: tonic::Request<super::ResumeRequest>,
         ) -> std::result::Result<tonic::Response<super::ResumeResponse>, tonic::Status>;
+        /// Starts no more runs at all, gives up those that wait, and answers when those under way have ended.
+        async fn drain(
+            &self,
+            request: tonic::Request<super::DrainRequest>,
+        ) -> std::result::Result<tonic::Response<super::DrainResponse>, tonic::Status>;
     }
     /// Compaction of tables: now, and by schedule.
     #[derive(Debug)]
@@ -2991,6 +3041,49 @@ pub mod compaction_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ResumeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/frazil.v1.Compaction/Drain" => {
+                    #[allow(non_camel_case_types)]
+                    struct DrainSvc<T: Compaction>(pub Arc<T>);
+                    impl<T: Compaction> tonic::server::UnaryService<super::DrainRequest>
+                    for DrainSvc<T> {
+                        type Response = super::DrainResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DrainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Compaction>::drain(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DrainSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -533,6 +533,9 @@ impl serde::Serialize for CompactionRun {
         if !self.error.is_empty() {
             len += 1;
         }
+        if !self.group.is_empty() {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("frazil.v1.CompactionRun", len)?;
         if !self.run_id.is_empty() {
             struct_ser.serialize_field("run_id", &self.run_id)?;
@@ -594,6 +597,9 @@ impl serde::Serialize for CompactionRun {
         if !self.error.is_empty() {
             struct_ser.serialize_field("error", &self.error)?;
         }
+        if !self.group.is_empty() {
+            struct_ser.serialize_field("group", &self.group)?;
+        }
         struct_ser.end()
     }
 }
@@ -628,6 +634,7 @@ impl<'de> serde::Deserialize<'de> for CompactionRun {
             "removed_delete_files_count",
             "removedDeleteFilesCount",
             "error",
+            "group",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -646,6 +653,7 @@ impl<'de> serde::Deserialize<'de> for CompactionRun {
             FailedDataFilesCount,
             RemovedDeleteFilesCount,
             Error,
+            Group,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -681,6 +689,7 @@ impl<'de> serde::Deserialize<'de> for CompactionRun {
                             "failedDataFilesCount" | "failed_data_files_count" => Ok(GeneratedField::FailedDataFilesCount),
                             "removedDeleteFilesCount" | "removed_delete_files_count" => Ok(GeneratedField::RemovedDeleteFilesCount),
                             "error" => Ok(GeneratedField::Error),
+                            "group" => Ok(GeneratedField::Group),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -714,6 +723,7 @@ impl<'de> serde::Deserialize<'de> for CompactionRun {
                 let mut failed_data_files_count__ = None;
                 let mut removed_delete_files_count__ = None;
                 let mut error__ = None;
+                let mut group__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::RunId => {
@@ -819,6 +829,12 @@ impl<'de> serde::Deserialize<'de> for CompactionRun {
                             }
                             error__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Group => {
+                            if group__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("group"));
+                            }
+                            group__ = Some(map_.next_value()?);
+                        }
                     }
                 }
                 Ok(CompactionRun {
@@ -836,6 +852,7 @@ impl<'de> serde::Deserialize<'de> for CompactionRun {
                     failed_data_files_count: failed_data_files_count__.unwrap_or_default(),
                     removed_delete_files_count: removed_delete_files_count__.unwrap_or_default(),
                     error: error__.unwrap_or_default(),
+                    group: group__.unwrap_or_default(),
                 })
             }
         }
@@ -1235,6 +1252,148 @@ impl<'de> serde::Deserialize<'de> for DescribeGroupResponse {
             }
         }
         deserializer.deserialize_struct("frazil.v1.DescribeGroupResponse", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for DrainRequest {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let len = 0;
+        let struct_ser = serializer.serialize_struct("frazil.v1.DrainRequest", len)?;
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for DrainRequest {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                            Err(serde::de::Error::unknown_field(value, FIELDS))
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = DrainRequest;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct frazil.v1.DrainRequest")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<DrainRequest, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                while map_.next_key::<GeneratedField>()?.is_some() {
+                    let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                }
+                Ok(DrainRequest {
+                })
+            }
+        }
+        deserializer.deserialize_struct("frazil.v1.DrainRequest", FIELDS, GeneratedVisitor)
+    }
+}
+impl serde::Serialize for DrainResponse {
+    #[allow(deprecated)]
+    fn serialize<S>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error>
+    where
+        S: serde::Serializer,
+    {
+        use serde::ser::SerializeStruct;
+        let len = 0;
+        let struct_ser = serializer.serialize_struct("frazil.v1.DrainResponse", len)?;
+        struct_ser.end()
+    }
+}
+impl<'de> serde::Deserialize<'de> for DrainResponse {
+    #[allow(deprecated)]
+    fn deserialize<D>(deserializer: D) -> std::result::Result<Self, D::Error>
+    where
+        D: serde::Deserializer<'de>,
+    {
+        const FIELDS: &[&str] = &[
+        ];
+
+        #[allow(clippy::enum_variant_names)]
+        enum GeneratedField {
+        }
+        impl<'de> serde::Deserialize<'de> for GeneratedField {
+            fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
+            where
+                D: serde::Deserializer<'de>,
+            {
+                struct GeneratedVisitor;
+
+                impl serde::de::Visitor<'_> for GeneratedVisitor {
+                    type Value = GeneratedField;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(formatter, "expected one of: {:?}", &FIELDS)
+                    }
+
+                    #[allow(unused_variables)]
+                    fn visit_str<E>(self, value: &str) -> std::result::Result<GeneratedField, E>
+                    where
+                        E: serde::de::Error,
+                    {
+                            Err(serde::de::Error::unknown_field(value, FIELDS))
+                    }
+                }
+                deserializer.deserialize_identifier(GeneratedVisitor)
+            }
+        }
+        struct GeneratedVisitor;
+        impl<'de> serde::de::Visitor<'de> for GeneratedVisitor {
+            type Value = DrainResponse;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("struct frazil.v1.DrainResponse")
+            }
+
+            fn visit_map<V>(self, mut map_: V) -> std::result::Result<DrainResponse, V::Error>
+                where
+                    V: serde::de::MapAccess<'de>,
+            {
+                while map_.next_key::<GeneratedField>()?.is_some() {
+                    let _ = map_.next_value::<serde::de::IgnoredAny>()?;
+                }
+                Ok(DrainResponse {
+                })
+            }
+        }
+        deserializer.deserialize_struct("frazil.v1.DrainResponse", FIELDS, GeneratedVisitor)
     }
 }
 impl serde::Serialize for DuplicateKeys {
@@ -6096,6 +6255,9 @@ impl serde::Serialize for ScheduledTable {
         if !self.breaker_reason.is_empty() {
             len += 1;
         }
+        if !self.problem.is_empty() {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("frazil.v1.ScheduledTable", len)?;
         if !self.table.is_empty() {
             struct_ser.serialize_field("table", &self.table)?;
@@ -6117,6 +6279,9 @@ impl serde::Serialize for ScheduledTable {
         if !self.breaker_reason.is_empty() {
             struct_ser.serialize_field("breaker_reason", &self.breaker_reason)?;
         }
+        if !self.problem.is_empty() {
+            struct_ser.serialize_field("problem", &self.problem)?;
+        }
         struct_ser.end()
     }
 }
@@ -6136,6 +6301,7 @@ impl<'de> serde::Deserialize<'de> for ScheduledTable {
             "failures",
             "breaker_reason",
             "breakerReason",
+            "problem",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -6146,6 +6312,7 @@ impl<'de> serde::Deserialize<'de> for ScheduledTable {
             IsPaused,
             Failures,
             BreakerReason,
+            Problem,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -6173,6 +6340,7 @@ impl<'de> serde::Deserialize<'de> for ScheduledTable {
                             "isPaused" | "is_paused" => Ok(GeneratedField::IsPaused),
                             "failures" => Ok(GeneratedField::Failures),
                             "breakerReason" | "breaker_reason" => Ok(GeneratedField::BreakerReason),
+                            "problem" => Ok(GeneratedField::Problem),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -6198,6 +6366,7 @@ impl<'de> serde::Deserialize<'de> for ScheduledTable {
                 let mut is_paused__ = None;
                 let mut failures__ = None;
                 let mut breaker_reason__ = None;
+                let mut problem__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Table => {
@@ -6240,6 +6409,12 @@ impl<'de> serde::Deserialize<'de> for ScheduledTable {
                             }
                             breaker_reason__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::Problem => {
+                            if problem__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("problem"));
+                            }
+                            problem__ = Some(map_.next_value()?);
+                        }
                     }
                 }
                 Ok(ScheduledTable {
@@ -6249,6 +6424,7 @@ impl<'de> serde::Deserialize<'de> for ScheduledTable {
                     is_paused: is_paused__.unwrap_or_default(),
                     failures: failures__.unwrap_or_default(),
                     breaker_reason: breaker_reason__.unwrap_or_default(),
+                    problem: problem__.unwrap_or_default(),
                 })
             }
         }
@@ -6665,6 +6841,9 @@ impl serde::Serialize for StatusResponse {
         if self.is_paused {
             len += 1;
         }
+        if self.is_draining {
+            len += 1;
+        }
         let mut struct_ser = serializer.serialize_struct("frazil.v1.StatusResponse", len)?;
         if !self.runs.is_empty() {
             struct_ser.serialize_field("runs", &self.runs)?;
@@ -6674,6 +6853,9 @@ impl serde::Serialize for StatusResponse {
         }
         if self.is_paused {
             struct_ser.serialize_field("is_paused", &self.is_paused)?;
+        }
+        if self.is_draining {
+            struct_ser.serialize_field("is_draining", &self.is_draining)?;
         }
         struct_ser.end()
     }
@@ -6689,6 +6871,8 @@ impl<'de> serde::Deserialize<'de> for StatusResponse {
             "tables",
             "is_paused",
             "isPaused",
+            "is_draining",
+            "isDraining",
         ];
 
         #[allow(clippy::enum_variant_names)]
@@ -6696,6 +6880,7 @@ impl<'de> serde::Deserialize<'de> for StatusResponse {
             Runs,
             Tables,
             IsPaused,
+            IsDraining,
         }
         impl<'de> serde::Deserialize<'de> for GeneratedField {
             fn deserialize<D>(deserializer: D) -> std::result::Result<GeneratedField, D::Error>
@@ -6720,6 +6905,7 @@ impl<'de> serde::Deserialize<'de> for StatusResponse {
                             "runs" => Ok(GeneratedField::Runs),
                             "tables" => Ok(GeneratedField::Tables),
                             "isPaused" | "is_paused" => Ok(GeneratedField::IsPaused),
+                            "isDraining" | "is_draining" => Ok(GeneratedField::IsDraining),
                             _ => Err(serde::de::Error::unknown_field(value, FIELDS)),
                         }
                     }
@@ -6742,6 +6928,7 @@ impl<'de> serde::Deserialize<'de> for StatusResponse {
                 let mut runs__ = None;
                 let mut tables__ = None;
                 let mut is_paused__ = None;
+                let mut is_draining__ = None;
                 while let Some(k) = map_.next_key()? {
                     match k {
                         GeneratedField::Runs => {
@@ -6762,12 +6949,19 @@ impl<'de> serde::Deserialize<'de> for StatusResponse {
                             }
                             is_paused__ = Some(map_.next_value()?);
                         }
+                        GeneratedField::IsDraining => {
+                            if is_draining__.is_some() {
+                                return Err(serde::de::Error::duplicate_field("isDraining"));
+                            }
+                            is_draining__ = Some(map_.next_value()?);
+                        }
                     }
                 }
                 Ok(StatusResponse {
                     runs: runs__.unwrap_or_default(),
                     tables: tables__.unwrap_or_default(),
                     is_paused: is_paused__.unwrap_or_default(),
+                    is_draining: is_draining__.unwrap_or_default(),
                 })
             }
         }

@@ -65,8 +65,7 @@ impl Daemon {
         let settings = Arc::new(parts.settings.clone());
         let scheduler = Scheduler::new(settings, run_id_prefix, pauses, history.records());
         let (sender, commands) = mpsc::channel(N_COMMANDS_MAX);
-        let handle =
-            DaemonHandle { commands: sender, parts: Arc::new(parts), history: Arc::new(Mutex::new(history)) };
+        let handle = DaemonHandle { commands: sender, parts: Arc::new(parts), history: Arc::new(Mutex::new(history)) };
         let driver = Driver {
             parts: handle.parts.clone(),
             history: handle.history.clone(),

@@ -103,7 +103,8 @@ mod tests {
     const GB: u64 = 1 << 30;
 
     fn fair() -> Fair {
-        let group = |quota: &str| GroupSettings { quota: Some(Share::parse(quota).unwrap()), ..GroupSettings::default() };
+        let group =
+            |quota: &str| GroupSettings { quota: Some(Share::parse(quota).unwrap()), ..GroupSettings::default() };
         let groups = [("a".to_owned(), group("60%")), ("b".to_owned(), group("30%"))].into();
         Fair::new(&DaemonSettings { groups, ..DaemonSettings::default() })
     }

@@ -31,13 +31,31 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, DaemonError>>;
 /// What the driver is asked.
 #[derive(Debug)]
 pub(super) enum Command {
-    Run { table: String, options: BTreeMap<String, String>, wait: Wait, reply: Reply<RunRecord> },
-    Status { reply: Reply<DaemonStatus> },
-    Cancel { run_id: String, reply: Reply<()> },
-    Pause { table: Option<String>, reply: Reply<()> },
-    Resume { table: Option<String>, reply: Reply<()> },
+    Run {
+        table: String,
+        options: BTreeMap<String, String>,
+        wait: Wait,
+        reply: Reply<RunRecord>,
+    },
+    Status {
+        reply: Reply<DaemonStatus>,
+    },
+    Cancel {
+        run_id: String,
+        reply: Reply<()>,
+    },
+    Pause {
+        table: Option<String>,
+        reply: Reply<()>,
+    },
+    Resume {
+        table: Option<String>,
+        reply: Reply<()>,
+    },
     /// Answered when nothing is under way any more.
-    Drain { reply: Reply<()> },
+    Drain {
+        reply: Reply<()>,
+    },
     /// Stops what is under way, and ends.
     Stop,
 }

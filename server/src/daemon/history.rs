@@ -207,6 +207,8 @@ fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
     use tempfile::TempDir;
 
     use super::*;
@@ -218,6 +220,7 @@ mod tests {
             table: table.to_owned(),
             group: "default".to_owned(),
             trigger: Trigger::Schedule,
+            options: BTreeMap::new(),
             state: RunState::Succeeded,
             queued_at_ms: 1,
             started_at_ms: Some(2),

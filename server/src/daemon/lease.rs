@@ -19,11 +19,7 @@ pub(super) enum NoLease {
 }
 
 /// Takes the lease of the table whose commits are locked by `lock_name`. It is not waited for.
-pub(super) async fn take(
-    lock: &dyn CommitLock,
-    lock_name: &str,
-    now_ms: i64,
-) -> Result<Box<dyn LockGuard>, NoLease> {
+pub(super) async fn take(lock: &dyn CommitLock, lock_name: &str, now_ms: i64) -> Result<Box<dyn LockGuard>, NoLease> {
     let failed = |error: LockError| NoLease::Failed(format!("no lease of the table: {}", chain(&error)));
     let name = LockName::new(format!("{lock_name}{SUFFIX}")).map_err(failed)?;
     let holder = Holder::of_this_process("frazil", "compaction", now_ms);

@@ -13,11 +13,7 @@ use super::settings::DaemonSettings;
 use crate::tables::TableResolver;
 
 /// Loads a table, unless it is as it was before.
-pub(super) async fn load(
-    resolver: &dyn TableResolver,
-    name: &str,
-    before: Option<Table>,
-) -> Result<Table, String> {
+pub(super) async fn load(resolver: &dyn TableResolver, name: &str, before: Option<Table>) -> Result<Table, String> {
     let loaded = async {
         let source = resolver.source(name).await?;
         match before {
@@ -32,12 +28,7 @@ pub(super) async fn load(
 ///
 /// # Errors
 /// What is wrong with the table.
-pub(super) fn seen(
-    settings: &DaemonSettings,
-    name: &str,
-    table: &Table,
-    since: Option<i64>,
-) -> Result<Seen, String> {
+pub(super) fn seen(settings: &DaemonSettings, name: &str, table: &Table, since: Option<i64>) -> Result<Seen, String> {
     let properties = table.metadata().properties();
     let options = policy::options(settings, properties, []).map_err(|error| chain(&error))?;
     let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &options.branch);

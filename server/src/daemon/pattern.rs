@@ -28,13 +28,17 @@ impl TablePatterns {
                 None => (false, text),
             };
             if pattern.is_empty() {
-                return Err("a pattern is empty; use names such as prod.db.orders, prod.db.* or !prod.db.tmp_*".to_owned());
+                return Err(
+                    "a pattern is empty; use names such as prod.db.orders, prod.db.* or !prod.db.tmp_*".to_owned()
+                );
             }
             Ok(Pattern { is_exclusion, text: pattern.to_owned() })
         };
         let patterns: Vec<Pattern> = texts.into_iter().map(parse).collect::<Result<_, _>>()?;
         if patterns.first().is_some_and(|first| first.is_exclusion) {
-            return Err("the first pattern takes tables out, and there are none yet; begin with what is meant".to_owned());
+            return Err(
+                "the first pattern takes tables out, and there are none yet; begin with what is meant".to_owned()
+            );
         }
         Ok(Self { patterns })
     }

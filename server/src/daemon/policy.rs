@@ -104,7 +104,8 @@ pub(super) fn options<'a>(
     let of_settings = settings.options.iter().map(|(name, value)| (format!("{PREFIX}{name}"), value.clone()));
     let mut merged: HashMap<String, String> = of_settings.collect();
     let machine = format!("{PREFIX}{MEMORY_LIMIT}");
-    let is_known = |name: &str| name.strip_prefix(PREFIX).is_some_and(|name| CompactionOptions::names().contains(&name));
+    let is_known =
+        |name: &str| name.strip_prefix(PREFIX).is_some_and(|name| CompactionOptions::names().contains(&name));
     for (name, value) in properties.iter().filter(|(name, _)| is_known(name)) {
         if *name != machine || !merged.contains_key(name) {
             merged.insert(name.clone(), value.clone());
@@ -156,10 +157,7 @@ mod tests {
                 ("min-input-files".to_owned(), "7".to_owned()),
                 ("memory-limit-bytes".to_owned(), "64MB".to_owned()),
             ]),
-            groups: BTreeMap::from([
-                ("big".to_owned(), group("prod.big.*")),
-                ("other".to_owned(), group("prod.**")),
-            ]),
+            groups: BTreeMap::from([("big".to_owned(), group("prod.big.*")), ("other".to_owned(), group("prod.**"))]),
             ..DaemonSettings::default()
         }
     }
@@ -218,7 +216,8 @@ mod tests {
 
     #[test]
     fn options_come_from_the_request_then_the_table_then_the_settings() {
-        let own = properties(&[("max-concurrent-file-group-rewrites", "3"), ("memory-limit-bytes", "9GB"), ("group", "x")]);
+        let own =
+            properties(&[("max-concurrent-file-group-rewrites", "3"), ("memory-limit-bytes", "9GB"), ("group", "x")]);
         let options = options(&settings(), &own, [("target-file-size-bytes", "1MB")]).unwrap();
         assert_eq!((options.min_input_files, options.max_concurrent_file_group_rewrites), (7, 3));
         assert_eq!(options.memory_limit_bytes, 64 << 20, "the settings know the machine");

@@ -1,5 +1,6 @@
 //! Runs as they are told: to clients, and in the history.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct RunRecord {
     pub group: String,
     /// Why it was started.
     pub trigger: Trigger,
+    /// Options that were asked for, which go before those of the table and the settings.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     /// Where it stands.
     pub state: RunState,
     /// When it was put in the queue, in milliseconds since the epoch.

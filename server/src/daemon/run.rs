@@ -29,7 +29,9 @@ pub(super) async fn run(
     match ran {
         Ok(Ok(end)) => end,
         Ok(Err(error)) => ended(RunState::Failed, &stop, chain(&error)),
-        Err(_) => ended(RunState::Failed, &stop, "internal error: the run panicked; the log has the message".to_owned()),
+        Err(_) => {
+            ended(RunState::Failed, &stop, "internal error: the run panicked; the log has the message".to_owned())
+        }
     }
 }
 
@@ -129,7 +131,10 @@ fn of_report(report: CompactionReport) -> RunEnd {
         (false, true) => RunState::Failed,
     };
     let unknown = report.unknown.first().map(|pending| {
-        format!("the outcome of commit `{}` is not known; look for its id before anything is deleted", pending.commit_id)
+        format!(
+            "the outcome of commit `{}` is not known; look for its id before anything is deleted",
+            pending.commit_id
+        )
     });
     let of_groups = report.groups.iter().find_map(|group| match &group.outcome {
         GroupOutcome::Failed(reason) => Some(reason.clone()),

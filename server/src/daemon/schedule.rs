@@ -145,9 +145,9 @@ fn add_window(text: &str, minutes: &mut Vec<(i64, i64)>) -> Result<(), String> {
     }
     let length = (end - begin).rem_euclid(DAY_MINUTES);
     let length = if length == 0 { DAY_MINUTES } else { length };
-    let days = days.map_or_else(|| Ok((0..7).collect()), days_of).map_err(|day| {
-        format!("`{day}` is no day; days are {}, as in mon-fri or sat,sun", WEEKDAYS.join(", "))
-    })?;
+    let days = days
+        .map_or_else(|| Ok((0..7).collect()), days_of)
+        .map_err(|day| format!("`{day}` is no day; days are {}, as in mon-fri or sat,sun", WEEKDAYS.join(", ")))?;
     for day in days {
         let begin = day * DAY_MINUTES + begin;
         let end = begin + length;

@@ -177,7 +177,8 @@ impl Scheduler {
     pub(super) fn listed(&mut self, names: &[String], now_ms: i64) {
         self.list_failed(now_ms);
         let settings = self.settings.clone();
-        let mut wanted: BTreeSet<&str> = names.iter().map(String::as_str).filter(|n| settings.tables.matches(n)).collect();
+        let mut wanted: BTreeSet<&str> =
+            names.iter().map(String::as_str).filter(|n| settings.tables.matches(n)).collect();
         wanted.extend(settings.tables.names());
         for table in &wanted {
             self.add(table);
@@ -481,7 +482,12 @@ impl Scheduler {
     /// Whose turn it is among those that wait: requests first, then the table that was served longest ago.
     fn turn<'a>(&'a self, run_id: &'a str, run: &Run) -> Turn<'a> {
         let served_ms = self.tables.get(&run.table).and_then(|entry| entry.served_ms);
-        Turn { of_group: self.fair.served(&run.group), is_scheduled: run.trigger != Trigger::Request, served_ms, run_id }
+        Turn {
+            of_group: self.fair.served(&run.group),
+            is_scheduled: run.trigger != Trigger::Request,
+            served_ms,
+            run_id,
+        }
     }
 
     fn start_next(&mut self, now_ms: i64) -> Option<Action> {
@@ -496,7 +502,9 @@ impl Scheduler {
         run.started_ms = Some(now_ms);
         if let Some(entry) = self.tables.get_mut(&run.table) {
             entry.served_ms = Some(now_ms);
-            entry.anchor_ms = Some(now_ms);
+            if run.options.is_empty() {
+                entry.anchor_ms = Some(now_ms);
+            }
             run.bytes_expected = entry.bytes_expected();
             run.rule_options = entry.rule.as_ref().map(|rule| rule.options.clone());
         }
@@ -551,6 +559,7 @@ impl Run {
             table: self.table.clone(),
             group: self.group.clone(),
             trigger: self.trigger,
+            options: self.options.clone(),
             state: if self.started_ms.is_some() { RunState::Running } else { RunState::Queued },
             queued_at_ms: self.queued_ms,
             started_at_ms: self.started_ms,
@@ -561,7 +570,8 @@ impl Run {
     }
 
     fn ended_for_entry(&self) -> entry::EndedRun<'_> {
-        entry::EndedRun { trigger: self.trigger, rule_options: self.rule_options.as_deref() }
+        let (trigger, rule_options) = (self.trigger, self.rule_options.as_deref());
+        entry::EndedRun { trigger, is_whole: self.options.is_empty(), rule_options }
     }
 }
 

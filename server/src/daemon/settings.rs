@@ -88,7 +88,8 @@ impl DaemonSettings {
         if let Some((name, _)) = self.groups.iter().find(|(_, group)| group.n_concurrent_runs_max == Some(0)) {
             return Err(format!("max-concurrent-runs of group `{name}` must be above 0"));
         }
-        let sum: u32 = self.groups.values().filter_map(|group| group.quota).map(|quota| u32::from(quota.percent())).sum();
+        let sum: u32 =
+            self.groups.values().filter_map(|group| group.quota).map(|quota| u32::from(quota.percent())).sum();
         let has_rest = self.groups.get(GROUP_DEFAULT).is_some_and(|group| group.quota.is_some());
         if sum > 100 || (sum == 100 && !has_rest) || (sum == 100 && self.groups.values().any(|g| g.quota.is_none())) {
             return Err(format!(

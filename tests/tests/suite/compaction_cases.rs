@@ -47,4 +47,4 @@ mod manifests;
 mod matching;
 mod protocol;
 mod sequence;
-mod table;
+pub mod table;

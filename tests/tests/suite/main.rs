@@ -18,6 +18,7 @@ mod cases;
 mod catalogs;
 mod commits;
 mod compaction_cases;
+mod compaction_daemon;
 mod compaction_plan;
 mod compaction_rewrite;
 mod discovery;

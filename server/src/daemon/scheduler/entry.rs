@@ -47,6 +47,9 @@ pub(super) struct Retry {
 #[derive(Debug)]
 pub(super) struct EndedRun<'a> {
     pub(super) trigger: Trigger,
+    /// Nothing was asked of it that is not said of the table: with a condition it may have done a part of what there is
+    /// to do.
+    pub(super) is_whole: bool,
     pub(super) rule_options: Option<&'a str>,
 }
 
@@ -61,12 +64,20 @@ pub(super) struct Past {
 }
 
 impl Past {
+    #[cfg(test)]
+    pub(super) fn started_ms(&self) -> Option<i64> {
+        self.started_ms
+    }
+
     /// Takes a run that came after those taken before.
     pub(super) fn add(&mut self, record: &RunRecord) {
-        self.started_ms = record.started_at_ms.max(self.started_ms);
+        let is_whole = record.options.is_empty();
+        if is_whole {
+            self.started_ms = record.started_at_ms.max(self.started_ms);
+        }
         match record.state {
             RunState::Succeeded | RunState::Partial => {
-                self.mark = record.work.starting_snapshot_id.or(self.mark);
+                self.mark = record.work.starting_snapshot_id.filter(|_| is_whole).or(self.mark);
                 (self.failures, self.failed) = (0, None);
             }
             RunState::Failed if record.trigger != Trigger::Request => {
@@ -114,6 +125,7 @@ impl Entry {
                 self.problem = Some(reason.clone());
                 self.retry = Some(Retry::new(later(now_ms, settings.retry_pause), run.trigger));
             }
+            RunEnd::Ran { state: RunState::Succeeded | RunState::Partial, .. } if !run.is_whole => self.forgive(),
             RunEnd::Ran { state: RunState::Succeeded | RunState::Partial, work, .. } => {
                 self.forgive();
                 // What it did not do will be planned again by the schedule.
@@ -163,9 +175,9 @@ fn later(now_ms: i64, pause: Duration) -> i64 {
 /// not depend on when the process began: one that is restarted again and again does not put the first run off.
 pub(super) fn first_anchor_ms(table: &str, interval_ms: i64, now_ms: i64) -> i64 {
     // FNV-1a: even enough, and the same in every version of the program.
-    let hash = table.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = table
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let phase_ms = i64::try_from((hash >> 1) % interval_ms.max(1).unsigned_abs()).unwrap_or(0);
     now_ms.saturating_sub(now_ms.saturating_sub(phase_ms).rem_euclid(interval_ms.max(1)))
 }

@@ -167,7 +167,8 @@ impl World {
                 self.scheduler.listed(&names, self.now_ms);
             }
             Action::Look { table, since } => {
-                let seen = if self.rng.random_bool(0.02) { Err("no answer".to_owned()) } else { Ok(self.seen(&table, since)) };
+                let seen =
+                    if self.rng.random_bool(0.02) { Err("no answer".to_owned()) } else { Ok(self.seen(&table, since)) };
                 self.scheduler.looked(&table, since, seen, self.now_ms);
             }
             Action::Start { run_id, table, .. } => self.start(run_id, &table),
@@ -271,8 +272,7 @@ fn every_table_is_served_in_time_whatever_others_do(#[case] seed: u64) {
     let broken: BTreeSet<String> =
         world.tables.iter().filter(|(_, table)| table.is_broken).map(|(name, _)| name.clone()).collect();
     assert_eq!(world.breakers_seen, broken, "seed {seed}: breakers open for broken tables, and for no others");
-    let closed = world.scheduler.tables.iter().filter(|(name, entry)| {
-        !broken.contains(*name) && entry.breaker_reason.is_some()
-    });
+    let closed =
+        world.scheduler.tables.iter().filter(|(name, entry)| !broken.contains(*name) && entry.breaker_reason.is_some());
     assert_eq!(closed.count(), 0, "seed {seed}");
 }

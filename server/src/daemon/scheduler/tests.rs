@@ -274,7 +274,8 @@ fn a_table_that_another_process_compacts_is_tried_later_and_counts_as_no_failure
     world.running.clear();
     world.scheduler.ended(&run_id, busy(), world.now_ms);
     let told = world.scheduler.advance(world.now_ms);
-    let is_told = |action: &Action| matches!(action, Action::Ended { record, is_busy: true } if record.run_id == run_id);
+    let is_told =
+        |action: &Action| matches!(action, Action::Ended { record, is_busy: true } if record.run_id == run_id);
     assert!(told.iter().any(is_told), "{told:?}");
 }
 
@@ -294,7 +295,8 @@ fn a_table_has_one_run_at_a_time() {
 
 #[test]
 fn a_run_that_is_asked_for_takes_the_place_of_one_that_waits() {
-    let mut world = World::new(DaemonSettings { n_concurrent_runs_max: 1, ..settings(Some("1m")) }, &["db.a", "db.b", "db.c"]);
+    let mut world =
+        World::new(DaemonSettings { n_concurrent_runs_max: 1, ..settings(Some("1m")) }, &["db.a", "db.b", "db.c"]);
     world.until_started("db.a", 5 * MINUTE_MS);
     world.pass(5 * MINUTE_MS);
     let running = world.running.keys().next().unwrap().clone();
@@ -353,7 +355,10 @@ fn a_drain_gives_up_what_waits_and_lets_the_rest_end() {
     world.scheduler.drain(world.now_ms);
     assert_eq!(world.scheduler.request("x.z", BTreeMap::new(), world.now_ms), Err(Refused::Draining));
     world.settle();
-    assert_eq!((world.ended.len(), world.ended[0].run_id == asked, world.ended[0].state), (1, true, RunState::Cancelled));
+    assert_eq!(
+        (world.ended.len(), world.ended[0].run_id == asked, world.ended[0].state),
+        (1, true, RunState::Cancelled)
+    );
     assert!(!world.scheduler.is_idle());
     world.end(&running, succeeded(1));
     assert!(world.scheduler.is_idle());
@@ -441,12 +446,30 @@ fn a_table_to_which_nothing_was_committed_is_not_compacted_again() {
 }
 
 #[test]
+fn a_run_that_was_asked_for_with_options_does_not_stand_for_one_of_the_schedule() {
+    let mut world = World::new(settings(Some("1h")), &["db.a"]);
+    world.settle();
+    let due = world.table("db.a").due_at_ms;
+    let options = BTreeMap::from([("where".to_owned(), "k = 1".to_owned())]);
+    world.scheduler.request("db.a", options, world.now_ms).unwrap();
+    world.settle();
+    world.end("db.a", succeeded(1));
+    world.growth.insert("db.a".to_owned(), commits(0));
+    assert_eq!(world.table("db.a").due_at_ms, due);
+    let history = world.ended.clone();
+    let again = World::restarted(settings(Some("1h")), &["db.a"], Pauses::default(), &history);
+    assert_eq!(again.scheduler.past["db.a"].started_ms(), None);
+    world.until_started("db.a", HOUR_MS).unwrap();
+}
+
+#[test]
 fn new_tables_are_found_and_those_that_are_gone_forgotten() {
     let mut world = World::new(settings(Some("10m")), &["db.a"]);
     world.pass(5 * MINUTE_MS);
     world.names = vec!["db.b".to_owned(), "other.c".to_owned()];
     world.pass(2 * MINUTE_MS);
-    let tables: Vec<String> = world.scheduler.status(world.now_ms).tables.into_iter().map(|table| table.table).collect();
+    let tables: Vec<String> =
+        world.scheduler.status(world.now_ms).tables.into_iter().map(|table| table.table).collect();
     assert_eq!(tables, ["db.b"]);
     world.until_started("db.b", 11 * MINUTE_MS).unwrap();
 }
@@ -487,11 +510,8 @@ fn a_group_has_no_more_runs_at_once_than_its_settings_say() {
         n_concurrent_runs_max: Some(1),
         ..GroupSettings::default()
     };
-    let settings = DaemonSettings {
-        groups: [("big".to_owned(), big)].into(),
-        n_concurrent_runs_max: 3,
-        ..settings(Some("1m"))
-    };
+    let settings =
+        DaemonSettings { groups: [("big".to_owned(), big)].into(), n_concurrent_runs_max: 3, ..settings(Some("1m")) };
     let mut world = World::new(settings, &["db.big1", "db.big2", "db.c", "db.d"]);
     world.pass(5 * MINUTE_MS);
     let n_big = world.running.keys().filter(|table| table.starts_with("db.big")).count();
