@@ -90,6 +90,9 @@ pub(crate) enum CliError {
     /// The server could not be started, or ended.
     #[error(transparent)]
     Serve(#[from] frazil_server::ServeError),
+    /// The daemon that compacts tables could not be started.
+    #[error(transparent)]
+    Daemon(#[from] frazil_server::daemon::DaemonError),
     /// A fault of this software.
     #[error("internal error: {0}")]
     Internal(String),
@@ -177,6 +180,7 @@ impl CliError {
             Self::CatalogsFailed { .. } => "CATALOGS_FAILED",
             Self::Listen { .. } => "LISTEN_FAILED",
             Self::Serve(_) => "SERVE_FAILED",
+            Self::Daemon(error) => error.code(),
             Self::Internal(_) => "INTERNAL",
             Self::NotYet => "NOT_YET",
             Self::ClosedPipe => "CLOSED",
@@ -190,6 +194,7 @@ impl CliError {
         match self {
             Self::Read(error) => error.advice(),
             Self::Group(error) => error.advice(),
+            Self::Daemon(error) => error.advice(),
             Self::Internal(_) | Self::CheckFailed(_) => Advice::ReportBug,
             Self::Lock(LockError::Lost { .. }) | Self::OutcomeUnknown { .. } | Self::OutcomesUnknown { .. } => {
                 Advice::VerifyFirst
@@ -284,6 +289,7 @@ impl CliError {
                 "the report on standard output says what is wrong with each"
             }
             Self::Listen { source, .. } => Self::listen_remedy(source),
+            Self::Daemon(_) => "check `[compaction]` of the settings",
             Self::Serve(_) => "check the certificates and key of [server]",
             Self::CheckFailed(_) => "this is a fault: please report it",
             Self::Internal(_) => "please report it, with the command and its output under -v",

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use frazil_lock::Holder;
 use frazil_reader::discovery::{DEFAULT_INTERVAL_MAX, WatchSettings};
-use frazil_server::{ServeSettings, Service, serve};
+use frazil_server::daemon::{Daemon, DaemonParts, DaemonSettings};
+use frazil_server::{ServeSettings, Service, ServiceParts, TableResolver, serve};
 use frazil_table::SystemClock;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -42,12 +43,33 @@ pub(crate) async fn run(args: &ServeArgs, global: &GlobalArgs, stop: &Stop) -> R
     let groups = settings.positions().open()?;
     let owner = Holder::of_this_process("frazil", "serve", clock::now_ms()).to_string();
     let clock = Arc::new(SystemClock);
-    let service = Service::new(Arc::new(resolver), watching, groups, server.tickets()?, server.limits(), owner, clock);
+    let tables: Arc<dyn TableResolver> = Arc::new(resolver);
+    let daemon = Daemon::start(DaemonParts {
+        tables: tables.clone(),
+        lock: settings.lock().open()?,
+        clock: clock.clone(),
+        settings: DaemonSettings {
+            lock_wait: settings.lock().acquire_timeout(),
+            ..settings.compaction().daemon().clone()
+        },
+    });
+    let daemon = daemon.await?;
+    let service = Service::new(ServiceParts {
+        tables,
+        watching,
+        groups,
+        tickets: server.tickets()?,
+        limits: server.limits(),
+        owner,
+        daemon: Some(daemon.handle()),
+        clock,
+    });
     let listener = TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| CliError::Listen { address, source })?;
     stop.let_me_end_well();
     announce(bound, &serving, global)?;
     serve(service, serving, listener, stop.asked()).await.map_err(CliError::Serve)?;
+    daemon.stop().await;
     info!("the server has ended");
     Ok(())
 }

@@ -9,14 +9,12 @@ use frazil_proto::v1::{
     PauseRequest, PauseResponse, PlanRequest, PlanResponse, PlannedGroup, ResumeRequest, ResumeResponse, RunRequest,
     RunResponse, RunState as ProtoState, ScheduledTable, StatusRequest, StatusResponse,
 };
-use frazil_table::{Advice, TableError};
 use tonic::{Code, Request, Response, Status};
-use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::daemon::{DaemonError, DaemonHandle, DaemonStatus, RunRecord, RunState, TableStatus, Wait};
+use crate::status::{invalid, message, of_table, status};
 
 const HISTORY_LIMIT_DEFAULT: usize = 100;
-const DOMAIN: &str = "frazil";
 
 /// Answers clients on behalf of a daemon.
 #[derive(Debug, Clone)]
@@ -111,8 +109,7 @@ fn required(table: &str) -> Result<(), Status> {
 }
 
 fn missing(field: &str) -> Status {
-    let message = format!("`{field}` is empty; it is required");
-    status(Code::InvalidArgument, "INVALID_ARGUMENT", message, Advice::FixRequest)
+    invalid(format!("`{field}` is empty; it is required"))
 }
 
 fn run_of(record: RunRecord) -> CompactionRun {
@@ -188,38 +185,12 @@ fn plan_of(plan: &CompactionPlan) -> PlanResponse {
 
 fn status_of(error: &DaemonError) -> Status {
     let code = match error {
+        DaemonError::Table(error) => return of_table(error),
         DaemonError::AlreadyRunning { .. } => Code::AlreadyExists,
         DaemonError::NoSuchRun { .. } | DaemonError::NotScheduled { .. } => Code::NotFound,
         DaemonError::TooManyWait { .. } => Code::ResourceExhausted,
         DaemonError::Draining => Code::Unavailable,
-        DaemonError::Table(error) => code_of(error),
         _ => Code::FailedPrecondition,
     };
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message = format!("{message}: {cause}");
-        source = cause.source();
-    }
-    status(code, error.code(), message, error.advice())
-}
-
-fn code_of(error: &TableError) -> Code {
-    match error {
-        TableError::TableNotFound { .. } => Code::NotFound,
-        TableError::Storage { .. } | TableError::Catalog { .. } => Code::Unavailable,
-        TableError::FileMissing { .. } | TableError::Corrupt { .. } => Code::DataLoss,
-        TableError::InvalidRequest { .. } => Code::InvalidArgument,
-        TableError::MemoryLimit { .. } => Code::ResourceExhausted,
-        TableError::CommitLocked { .. } => Code::Aborted,
-        TableError::Internal { .. } => Code::Internal,
-        _ => Code::FailedPrecondition,
-    }
-}
-
-/// A status with the code for programs, and what the caller can do.
-fn status(code: Code, reason: &str, message: String, advice: Advice) -> Status {
-    let metadata = [("advice".to_owned(), advice.as_str().to_owned())];
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
-    Status::with_error_details(code, message, details)
+    status(code, error.code(), &message(error), error.advice())
 }

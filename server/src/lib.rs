@@ -19,5 +19,5 @@ mod tables_service;
 
 pub use compaction_service::CompactionService;
 pub use serve::{ServeError, ServeSettings, Tls, serve};
-pub use service::{Limits, Service};
+pub use service::{Limits, Service, ServiceParts};
 pub use tables::TableResolver;

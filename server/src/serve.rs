@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use frazil_proto::v1::compaction_server::CompactionServer;
 use tokio::net::TcpListener;
 use tonic::service::interceptor::InterceptedService;
 use tonic::service::{Routes, RoutesBuilder};
@@ -11,6 +12,7 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use crate::auth::{Gate, Tokens};
 use crate::changes_service::ChangesApi;
+use crate::compaction_service::CompactionService;
 use crate::flight::FlightApi;
 use crate::service::Service;
 use crate::tables_service::TablesApi;
@@ -115,7 +117,11 @@ fn routes(service: &Service, tokens: Option<Tokens>) -> Result<Routes, ServeErro
         .add_service(InterceptedService::new(reflection_v1alpha, gate.clone()))
         .add_service(InterceptedService::new(FlightApi::server(service.clone()), gate.clone()))
         .add_service(InterceptedService::new(ChangesApi::server(service.clone()), gate.clone()))
-        .add_service(InterceptedService::new(TablesApi::server(service.clone()), gate));
+        .add_service(InterceptedService::new(TablesApi::server(service.clone()), gate.clone()));
+    if let Some(daemon) = service.daemon() {
+        let compaction = CompactionServer::new(CompactionService::new(daemon.clone()));
+        routes.add_service(InterceptedService::new(compaction, gate));
+    }
     let metrics = service.metrics().clone();
     let show = axum::routing::get(async move || ([("content-type", METRICS_TYPE)], metrics.text()));
     Ok(Routes::from(routes.routes().into_axum_router().route("/metrics", show)))

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
+use crate::daemon::DaemonHandle;
 use crate::flight::tickets::Tickets;
 use crate::metrics::Metrics;
 use crate::status::{invalid, of_group, of_table, status};
@@ -49,6 +50,27 @@ impl Default for Limits {
     }
 }
 
+/// What a service stands on.
+#[derive(Debug)]
+pub struct ServiceParts {
+    /// Finds tables.
+    pub tables: Arc<dyn TableResolver>,
+    /// How often they are looked at.
+    pub watching: WatchSettings,
+    /// Where the positions of groups are kept.
+    pub groups: Arc<dyn GroupStore>,
+    /// Signs tickets: they are good with every server that has the same key.
+    pub tickets: Tickets,
+    /// What clients may ask for.
+    pub limits: Limits,
+    /// Who keeps positions, for people.
+    pub owner: String,
+    /// Who compacts tables; without it nobody does.
+    pub daemon: Option<DaemonHandle>,
+    /// For waiting, and for the time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
 /// Tables and consumer groups, as requests name them. Clones are the same.
 #[derive(Clone)]
 pub struct Service {
@@ -66,6 +88,7 @@ struct Inner {
     stopping: CancellationToken,
     owner: String,
     metrics: Arc<Metrics>,
+    daemon: Option<DaemonHandle>,
 }
 
 impl fmt::Debug for Service {
@@ -75,22 +98,14 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
-    /// Tables are those of `resolver`, looked at as `watching` says; positions are kept in `groups`, in the name of
-    /// `owner`. `tickets` are good with every server that has the same key.
-    pub fn new(
-        resolver: Arc<dyn TableResolver>,
-        watching: WatchSettings,
-        groups: Arc<dyn GroupStore>,
-        tickets: Tickets,
-        limits: Limits,
-        owner: String,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    /// Nothing is looked at yet.
+    pub fn new(parts: ServiceParts) -> Self {
+        let ServiceParts { tables: resolver, watching, groups, tickets, limits, owner, daemon, clock } = parts;
         let watches = CatalogWatch::new(watching, clock.clone());
         let streams = Arc::new(Semaphore::new(limits.streams_max));
-        let stopping = CancellationToken::new();
-        let metrics = Arc::default();
-        let inner = Inner { resolver, watches, groups, clock, limits, tickets, streams, stopping, owner, metrics };
+        let (stopping, metrics) = (CancellationToken::new(), Arc::default());
+        let inner =
+            Inner { resolver, watches, groups, clock, limits, tickets, streams, stopping, owner, metrics, daemon };
         Self { inner: Arc::new(inner) }
     }
 
@@ -116,6 +131,11 @@ impl Service {
 
     pub(crate) fn streams(&self) -> &Arc<Semaphore> {
         &self.inner.streams
+    }
+
+    /// Who compacts tables.
+    pub(crate) fn daemon(&self) -> Option<&DaemonHandle> {
+        self.inner.daemon.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {

@@ -62,7 +62,7 @@ fn of(error: &dyn Error, reason: &str, advice: Advice) -> Status {
 }
 
 /// The error and its causes.
-fn message(error: &dyn Error) -> String {
+pub(crate) fn message(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

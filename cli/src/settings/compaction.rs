@@ -56,7 +56,6 @@ impl CompactionSettings {
     }
 
     /// How the daemon is set up, but for how long commits wait for their lock.
-    #[expect(dead_code, reason = "for `frazil serve`")]
     pub(crate) fn daemon(&self) -> &DaemonSettings {
         &self.daemon
     }

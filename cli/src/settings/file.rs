@@ -486,7 +486,6 @@ mod tests {
     #[case("[lock]\ntls-ca = 'x'", "line 2, column 1: this version has no TLS to ZooKeeper")]
     #[case("[server]\nlisten = 'x'", "line 2, column 10: listen=`x` is wrong: expected an address and a port")]
     #[case("[server]\nlistens = 'x'", "line 2, column 1: unknown setting `listens`; did you mean `listen`?")]
-    #[case("[compaction]\ntables = 'x'", "line 1, column 2: this version has no `[compaction]`; remove the section")]
     #[case("[reader]\nmemory-limit = 'much'", "line 2, column 16: memory-limit=`much` is wrong")]
     #[case("[reader]\nmonitor-interval = '0s'", "line 2, column 20: monitor-interval=`0s` is wrong")]
     #[case("[catalog.a]\ntoken = '${NONE}'", "line 2, column 9: the environment has no variable `NONE`; set it")]

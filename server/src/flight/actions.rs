@@ -6,20 +6,22 @@ use arrow_flight::{
 };
 use bytes::Bytes;
 use frazil_proto::v1;
+use frazil_proto::v1::compaction_server::Compaction;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use prost::Message;
-use tonic::Status;
+use tonic::{Code, Request, Status};
 
 use super::flights::Flights;
 use super::offer::{endpoint, is_json, message};
 use super::tickets::Offer;
+use crate::compaction_service::CompactionService;
 use crate::service::Service;
-use crate::status::{internal, invalid};
+use crate::status::{internal, invalid, status};
 use crate::{changes_service, tables_service};
 
 /// Names of all actions, and what they do.
-pub(super) const ALL: [(&str, &str); 9] = [
+pub(super) const ALL: [(&str, &str); 11] = [
     ("CancelFlightInfo", "Ends the streams of a flight. Body: arrow.flight.protocol.CancelFlightInfoRequest"),
     ("RenewFlightEndpoint", "A ticket that lives longer. Body: arrow.flight.protocol.RenewFlightEndpointRequest"),
     ("commit-position", "Keeps a position for a group. Body: frazil.v1.CommitPositionRequest"),
@@ -28,6 +30,8 @@ pub(super) const ALL: [(&str, &str); 9] = [
     ("delete-group", "Forgets a group. Body: frazil.v1.DeleteGroupRequest"),
     ("watermark", "Up to which event time a table is complete. Body: frazil.v1.GetWatermarkRequest"),
     ("wait-watermark", "The same whenever it changes, until a time is reached. Body: frazil.v1.WaitWatermarkRequest"),
+    ("compact", "Has a table compacted. Body: frazil.v1.RunRequest"),
+    ("compaction-status", "What is compacted, and what is due. Body: frazil.v1.StatusRequest"),
     ("list-tables", "Names of all tables. Body: frazil.v1.ListTablesRequest"),
 ];
 
@@ -70,6 +74,14 @@ pub(super) async fn run(
             let answers = tables_service::wait_watermark(service.clone(), request).await?;
             return Ok(answers.and_then(move |found| futures::future::ready(answer(&form, &found))).boxed());
         }
+        "compact" => {
+            let request: v1::RunRequest = message(body, "the body")?;
+            answer(body, &compaction(service)?.run_now(request).await?)?
+        }
+        "compaction-status" => {
+            let request: v1::StatusRequest = message(body, "the body")?;
+            answer(body, compaction(service)?.status(Request::new(request)).await?.get_ref())?
+        }
         "list-tables" => {
             let request: v1::ListTablesRequest = message(body, "the body")?;
             answer(body, &tables_service::list_tables(service, &request).await?)?
@@ -80,6 +92,14 @@ pub(super) async fn run(
         }
     };
     Ok(futures::stream::iter([Ok(one)]).boxed())
+}
+
+fn compaction(service: &Service) -> Result<CompactionService, Status> {
+    let daemon = service.daemon().ok_or_else(|| {
+        let message = "this server compacts nothing";
+        status(Code::Unimplemented, "UNSUPPORTED", message, frazil_table::Advice::FixRequest)
+    })?;
+    Ok(CompactionService::new(daemon.clone()))
 }
 
 /// The answer, in the form of the request.

@@ -15,7 +15,7 @@ use frazil_proto::v1::StreamMetadata;
 use frazil_reader::discovery::WatchSettings;
 use frazil_reader::groups::FileGroupStore;
 use frazil_server::flight::tickets::Tickets;
-use frazil_server::{Limits, ServeSettings, Service, TableResolver, serve};
+use frazil_server::{Limits, ServeSettings, Service, ServiceParts, TableResolver, serve};
 use frazil_table::catalog::{TableSource, table_source};
 use frazil_table::{SystemClock, Table, TableError};
 use futures::StreamExt;
@@ -117,15 +117,16 @@ impl Server {
 
     pub async fn with(tables: Tables, limits: Limits, settings: ServeSettings) -> Self {
         let groups = tempfile::tempdir().unwrap();
-        let service = Service::new(
-            Arc::new(tables),
-            WatchSettings { interval_max: Duration::from_millis(20), requests_per_second: 1_000, seed: 1 },
-            Arc::new(FileGroupStore::new(groups.path())),
-            Tickets::new(&KEY),
+        let service = Service::new(ServiceParts {
+            tables: Arc::new(tables),
+            watching: WatchSettings { interval_max: Duration::from_millis(20), requests_per_second: 1_000, seed: 1 },
+            groups: Arc::new(FileGroupStore::new(groups.path())),
+            tickets: Tickets::new(&KEY),
             limits,
-            "tests".to_owned(),
-            Arc::new(SystemClock),
-        );
+            owner: "tests".to_owned(),
+            daemon: None,
+            clock: Arc::new(SystemClock),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
