@@ -104,7 +104,7 @@ impl Daemon {
 #[derive(Debug)]
 enum Looked {
     List(Result<Vec<String>, String>),
-    Table { table: String, since: Option<i64>, seen: Result<(Seen, Table), String> },
+    Table { table: String, since: Option<i64>, seen: Result<Box<(Seen, Table)>, String> },
 }
 
 struct Driver {
@@ -204,7 +204,10 @@ impl Driver {
         let (parts, before) = (self.parts.clone(), self.seen.remove(&table));
         self.looks.spawn(async move {
             let loaded = look::load(&*parts.tables, &table, before).await;
-            let seen = loaded.and_then(|loaded| Ok((look::seen(&parts.settings, &table, &loaded, since)?, loaded)));
+            let seen = loaded.and_then(|loaded| {
+                let seen = look::seen(&parts.settings, &table, &loaded, since)?;
+                Ok(Box::new((seen, loaded)))
+            });
             Looked::Table { table, since, seen }
         });
     }
@@ -226,7 +229,8 @@ impl Driver {
                 self.scheduler.list_failed(now_ms);
             }
             Looked::Table { table, since, seen } => {
-                let seen = seen.map(|(seen, loaded)| {
+                let seen = seen.map(|found| {
+                    let (seen, loaded) = *found;
                     self.seen.insert(table.clone(), loaded);
                     seen
                 });

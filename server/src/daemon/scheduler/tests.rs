@@ -300,7 +300,7 @@ fn a_run_that_is_asked_for_takes_the_place_of_one_that_waits() {
     world.until_started("db.a", 5 * MINUTE_MS);
     world.pass(5 * MINUTE_MS);
     let running = world.running.keys().next().unwrap().clone();
-    let waiting = ["db.a", "db.b", "db.c"].into_iter().filter(|table| *table != running).next_back().unwrap();
+    let waiting = ["db.a", "db.b", "db.c"].into_iter().rfind(|table| *table != running).unwrap();
     let options = BTreeMap::from([("rewrite-all".to_owned(), "true".to_owned())]);
     let run_id = world.scheduler.request(waiting, options, world.now_ms).unwrap();
     world.end(&running, succeeded(1));
@@ -373,7 +373,7 @@ fn a_run_that_is_stopped_is_not_started_again_right_away() {
     let run_id = world.running["db.a"].clone();
     assert!(world.scheduler.cancel(&run_id, world.now_ms) && world.scheduler.cancel(&run_id, world.now_ms));
     world.settle();
-    assert_eq!(world.stopped, [run_id.clone()]);
+    assert_eq!(world.stopped, std::slice::from_ref(&run_id));
     world.end("db.a", cancelled());
     assert!(!world.scheduler.cancel(&run_id, world.now_ms));
     let second = world.until_started("db.a", 2 * HOUR_MS).unwrap();
