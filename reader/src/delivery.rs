@@ -5,6 +5,8 @@ mod detour;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use frazil_table::changes::{RowChanges, RowSource, SnapshotChanges, added_rows, row_changes, snapshot_changes};
 use frazil_table::deletes::{KeySetLimit, in_reading_order};
 use frazil_table::filter::BoundFilter;
@@ -26,7 +28,7 @@ use crate::resolution::Unchanged;
 use crate::rows::groups_of;
 use crate::source::Layout;
 use crate::split::{Scan, Split, SplitRows, Take, additions, resolved};
-use crate::upsert::{Keys, Limits, upserts};
+use crate::upsert::{Keys, Limits, fit, upserts};
 use crate::{Result, columns, replace};
 
 /// What all snapshots of a stream are read with.
@@ -36,6 +38,8 @@ pub(crate) struct Reading {
     pub(crate) options: ReadOptions,
     pub(crate) pinned_schema: Option<TableSchemaRef>,
     pub(crate) output_ids: Option<Vec<FieldId>>,
+    /// Columns behind the output, as [`Projection::keys`] gives them: for others to filter by.
+    pub(crate) hidden_ids: Vec<FieldId>,
     pub(crate) filter: Option<ChangeFilter>,
     /// Of all readers of the stream.
     pub(crate) counters: Arc<Counters>,
@@ -144,7 +148,13 @@ impl Reading {
 
     /// What the consumer gets of a schema.
     pub(crate) fn output(&self, schema: &TableSchemaRef) -> Result<Projection> {
-        columns::output(&self.table, schema, self.output_ids.as_deref())
+        let output = columns::output(&self.table, schema, self.output_ids.as_deref())?;
+        Ok(output.with_keys(&self.table, &self.hidden_ids)?)
+    }
+
+    /// Rows in the schema that is shown. Those that are nothing but their keys have no hidden columns.
+    pub(crate) fn fit(&self, rows: &RecordBatch, shown: &SchemaRef) -> Result<RecordBatch> {
+        fit(rows, shown, self.hidden_ids.len())
     }
 
     /// Opens what is delivered of one snapshot: all of it, or what comes after a place.
@@ -328,6 +338,7 @@ impl Reading {
             Some(filter) => (filter.extend(&self.table, output.clone())?, filter.field_ids().len()),
             None => (output.clone(), 0),
         };
+        let n_filter = n_filter + self.hidden_ids.len();
         let layout = Layout::new(&self.table, &schema, pairing.key(), with_lineage, output, n_filter)?;
         let settings = Settings {
             duplicate_keys: self.options.duplicate_keys,

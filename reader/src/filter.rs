@@ -18,7 +18,27 @@ use crate::options::FilterUpdates;
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeFilter {
     pub(crate) rows: Arc<BoundFilter>,
-    pub(crate) updates: FilterUpdates,
+    pub(crate) updates: Updates,
+}
+
+/// What becomes of an update of which one image matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Updates {
+    /// As [`FilterUpdates::Retract`].
+    Retract,
+    /// As [`FilterUpdates::Independent`].
+    Independent,
+    /// Both images are kept, for others to filter.
+    Whole,
+}
+
+impl From<FilterUpdates> for Updates {
+    fn from(updates: FilterUpdates) -> Self {
+        match updates {
+            FilterUpdates::Retract => Self::Retract,
+            FilterUpdates::Independent => Self::Independent,
+        }
+    }
 }
 
 impl ChangeFilter {
@@ -39,7 +59,17 @@ impl ChangeFilter {
         rows: &RecordBatch,
     ) -> Result<(Vec<ChangelogOperation>, RecordBatch)> {
         let (rows, matching) = self.split(rows)?;
-        let kept = kept(operations, &matching, self.updates);
+        self.keep(operations, rows, &matching)
+    }
+
+    /// What is left of changes, given the rows that match.
+    pub(crate) fn keep(
+        &self,
+        operations: &[ChangelogOperation],
+        rows: RecordBatch,
+        matching: &BooleanBuffer,
+    ) -> Result<(Vec<ChangelogOperation>, RecordBatch)> {
+        let kept = kept(operations, matching, self.updates);
         if kept.iter().all(Option::is_some) {
             return Ok((kept.into_iter().flatten().collect(), rows));
         }
@@ -73,18 +103,23 @@ fn internal(detail: &str) -> TableError {
 fn kept(
     operations: &[ChangelogOperation],
     matching: &BooleanBuffer,
-    updates: FilterUpdates,
+    updates: Updates,
 ) -> Vec<Option<ChangelogOperation>> {
     use ChangelogOperation::{Delete, Insert, UpdateAfter, UpdateBefore};
     let matches = |row: usize| row < matching.len() && matching.value(row);
     let retracts = |row: usize| match (updates, operations[row]) {
-        (FilterUpdates::Independent, operation) => operation,
+        (Updates::Independent | Updates::Whole, operation) => operation,
         // A row that leaves the consumer's view is deleted there, and one that comes into it is inserted.
-        (FilterUpdates::Retract, UpdateBefore) if !matches(row + 1) => Delete,
-        (FilterUpdates::Retract, UpdateAfter) if row == 0 || !matches(row - 1) => Insert,
-        (FilterUpdates::Retract, operation) => operation,
+        (Updates::Retract, UpdateBefore) if !matches(row + 1) => Delete,
+        (Updates::Retract, UpdateAfter) if row == 0 || !matches(row - 1) => Insert,
+        (Updates::Retract, operation) => operation,
     };
-    (0..operations.len()).map(|row| matches(row).then(|| retracts(row))).collect()
+    let is_kept = |row: usize| match (updates, operations[row]) {
+        (Updates::Whole, UpdateBefore) => matches(row) || matches(row + 1),
+        (Updates::Whole, UpdateAfter) => matches(row) || (row > 0 && matches(row - 1)),
+        _ => matches(row),
+    };
+    (0..operations.len()).map(|row| is_kept(row).then(|| retracts(row))).collect()
 }
 
 #[cfg(test)]
@@ -94,7 +129,7 @@ mod tests {
     use super::*;
     use crate::event::ChangelogOperation::{Delete, Insert, UpdateAfter, UpdateBefore};
 
-    fn left(operations: &[ChangelogOperation], bits: &[bool], updates: FilterUpdates) -> Vec<ChangelogOperation> {
+    fn left(operations: &[ChangelogOperation], bits: &[bool], updates: Updates) -> Vec<ChangelogOperation> {
         kept(operations, &BooleanBuffer::from(bits), updates).into_iter().flatten().collect()
     }
 
@@ -107,7 +142,7 @@ mod tests {
         #[case] bits: [bool; 2],
         #[case] expected: &[ChangelogOperation],
     ) {
-        assert_eq!(left(&[UpdateBefore, UpdateAfter], &bits, FilterUpdates::Retract), expected);
+        assert_eq!(left(&[UpdateBefore, UpdateAfter], &bits, Updates::Retract), expected);
     }
 
     #[rstest]
@@ -116,13 +151,25 @@ mod tests {
     #[case([false, true], &[UpdateAfter])]
     #[case([false, false], &[])]
     fn independent_images_keep_their_kinds(#[case] bits: [bool; 2], #[case] expected: &[ChangelogOperation]) {
-        assert_eq!(left(&[UpdateBefore, UpdateAfter], &bits, FilterUpdates::Independent), expected);
+        assert_eq!(left(&[UpdateBefore, UpdateAfter], &bits, Updates::Independent), expected);
+    }
+
+    #[rstest]
+    #[case([true, true], &[UpdateBefore, UpdateAfter])]
+    #[case([true, false], &[UpdateBefore, UpdateAfter])]
+    #[case([false, true], &[UpdateBefore, UpdateAfter])]
+    #[case([false, false], &[])]
+    fn an_update_for_others_to_filter_is_kept_whole(#[case] bits: [bool; 2], #[case] expected: &[ChangelogOperation]) {
+        assert_eq!(left(&[UpdateBefore, UpdateAfter], &bits, Updates::Whole), expected);
+        let among = [Insert, UpdateBefore, UpdateAfter, Delete];
+        let whole = left(&among, &[true, bits[0], bits[1], true], Updates::Whole);
+        assert_eq!(whole, [&[Insert], expected, &[Delete]].concat());
     }
 
     #[test]
     fn neighbours_of_an_update_do_not_change_it() {
         let operations = [Delete, UpdateBefore, UpdateAfter, UpdateBefore, UpdateAfter, Insert];
         let bits = [true, false, true, true, false, true];
-        assert_eq!(left(&operations, &bits, FilterUpdates::Retract), [Delete, Insert, Delete, Insert]);
+        assert_eq!(left(&operations, &bits, Updates::Retract), [Delete, Insert, Delete, Insert]);
     }
 }

@@ -32,6 +32,7 @@ mod resolution;
 mod resume;
 mod row_hash;
 mod rows;
+pub mod shared;
 mod source;
 mod split;
 mod standing;

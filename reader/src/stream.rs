@@ -1,5 +1,7 @@
 //! The changes of a range of snapshots, one after the other, and of those that follow.
 
+mod share;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use crate::range::{Detour, Step};
 use crate::resume::Consumed;
 use crate::rows::pinned;
 use crate::standing::{Markers, Standing};
-use crate::upsert::{fit, nullable_schema};
+use crate::upsert::nullable_schema;
 use crate::{Result, columns};
 
 /// Opens the changes of a range of snapshots.
@@ -235,12 +237,19 @@ impl ChangeStream {
         let filter = match &options.filter {
             Some(filter) => {
                 let rows = Arc::new(filter.bind(table, &output_schema)?);
-                Some(ChangeFilter { rows, updates: options.filter_updates })
+                Some(ChangeFilter { rows, updates: options.filter_updates.into() })
             }
             None => None,
         };
-        let reading =
-            Reading { table: table.clone(), options, pinned_schema, output_ids, filter, counters: Arc::default() };
+        let reading = Reading {
+            table: table.clone(),
+            options,
+            pinned_schema,
+            output_ids,
+            hidden_ids: Vec::new(),
+            filter,
+            counters: Arc::default(),
+        };
         let key_names = columns::names_of(table, &key);
         let output = reading.output(&output_schema)?;
         let schema = match exact_before {
@@ -581,7 +590,7 @@ impl Current {
         let next = loop {
             let Some(Delivered { operations, rows, place, .. }) = changes.next().await? else { break None };
             // A delete of a keyed stream has its key alone.
-            let rows = if rows.schema_ref() == &self.shown { rows } else { fit(&rows, &self.shown)? };
+            let rows = if rows.schema_ref() == &self.shown { rows } else { reading.fit(&rows, &self.shown)? };
             self.place = Some(place);
             if !operations.is_empty() {
                 break Some((operations, rows));

@@ -246,7 +246,7 @@ impl Keys {
         rows: &RecordBatch,
         matching: &BooleanBuffer,
     ) -> Result<(Vec<ChangelogOperation>, RecordBatch)> {
-        let rows = fit(rows, &self.schema)?;
+        let rows = fit(rows, &self.schema, 0)?;
         let operations = matching
             .iter()
             .map(|matches| if matches { ChangelogOperation::UpdateAfter } else { ChangelogOperation::Delete })
@@ -292,7 +292,8 @@ fn nullable(field: &FieldRef, key: &[FieldId]) -> FieldRef {
     }
 }
 
-fn id_of(field: &Field) -> Option<FieldId> {
+/// The id that a field of a projection carries.
+pub(crate) fn id_of(field: &Field) -> Option<FieldId> {
     field.metadata().get(FIELD_ID)?.parse().ok().map(FieldId::new)
 }
 
@@ -302,15 +303,24 @@ fn holds(field: &Field, id: FieldId) -> bool {
         || matches!(field.data_type(), DataType::Struct(children) if children.iter().any(|child| holds(child, id)))
 }
 
-/// The batch in another schema: columns are found by field id, and those that it does not have are NULL.
-pub(crate) fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = fit_columns(batch.schema_ref().fields(), batch.columns(), schema.fields(), batch.num_rows())?;
+/// The batch in another schema: columns are found by field id, and those that it does not have are NULL. The last
+/// `n_hidden` columns may have ids of others: they are the last of a batch that has as many columns, and NULL else.
+pub(crate) fn fit(batch: &RecordBatch, schema: &SchemaRef, n_hidden: usize) -> Result<RecordBatch> {
+    let n_shown = schema.fields().len().saturating_sub(n_hidden);
+    let (shown, hidden) = schema.fields().split_at(n_shown);
+    let n_rows = batch.num_rows();
+    let mut columns = fit_columns(batch.schema_ref().fields(), batch.columns(), shown, n_rows)?;
+    let is_there = batch.num_columns() == schema.fields().len();
+    columns.extend(hidden.iter().enumerate().map(|(index, field)| match batch.columns().get(n_shown + index) {
+        Some(column) if is_there => column.clone(),
+        _ => new_null_array(field.data_type(), n_rows),
+    }));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options)
         .map_err(|error| internal(&error.to_string()).into())
 }
 
-fn fit_columns(from: &Fields, columns: &[ArrayRef], to: &Fields, n_rows: usize) -> Result<Vec<ArrayRef>> {
+fn fit_columns(from: &[FieldRef], columns: &[ArrayRef], to: &[FieldRef], n_rows: usize) -> Result<Vec<ArrayRef>> {
     to.iter()
         .map(|field| {
             let index = from.iter().position(|other| id_of(other) == id_of(field));

@@ -96,6 +96,27 @@ impl BoundFilter {
         evaluate::matches(&self.predicate, columns, n_rows)
     }
 
+    /// A row matches if it matches one of these. `None` if there is none of them, or if two of them do not agree on
+    /// the type of a column.
+    pub fn any_of<'a>(filters: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let (mut columns, mut parts) = (Vec::<FilterColumn>::new(), Vec::new());
+        for filter in filters {
+            let mut indexes = Vec::with_capacity(filter.columns.len());
+            for column in &filter.columns {
+                match columns.iter().position(|other| other.id == column.id) {
+                    Some(index) if columns.get(index) == Some(column) => indexes.push(index),
+                    Some(_) => return None,
+                    None => {
+                        indexes.push(columns.len());
+                        columns.push(column.clone());
+                    }
+                }
+            }
+            parts.push(filter.predicate.renumbered(&indexes));
+        }
+        (!parts.is_empty()).then_some(Self { columns, predicate: Predicate::Or(parts) })
+    }
+
     /// Whether the files that a manifest lists may hold a row that matches, by the manifest list's summaries.
     pub fn may_match_manifest(&self, table: &Table, manifest: &ManifestFile) -> bool {
         files::of_manifest(self, table, manifest).maybe_true

@@ -95,6 +95,22 @@ impl Predicate {
         Self::Leaf(Leaf::Constant(value))
     }
 
+    /// The same, for a filter in which column `i` is `indexes[i]`.
+    pub(crate) fn renumbered(&self, indexes: &[usize]) -> Self {
+        let of = |index: &usize| indexes.get(*index).copied().unwrap_or(usize::MAX);
+        let all = |parts: &[Self]| parts.iter().map(|part| part.renumbered(indexes)).collect();
+        match self {
+            Self::And(parts) => Self::And(all(parts)),
+            Self::Or(parts) => Self::Or(all(parts)),
+            Self::Not(inner) => Self::Not(Box::new(inner.renumbered(indexes))),
+            Self::Leaf(Leaf::Constant(value)) => Self::constant(*value),
+            Self::Leaf(Leaf::Column(index, test)) => Self::Leaf(Leaf::Column(of(index), test.clone())),
+            Self::Leaf(Leaf::Columns(left, operator, right)) => {
+                Self::Leaf(Leaf::Columns(of(left), *operator, of(right)))
+            }
+        }
+    }
+
     /// Works it out from what its leaves are.
     pub(crate) fn fold<L: Logic, E>(&self, leaf: &mut impl FnMut(&Leaf) -> Result<L, E>) -> Result<L, E> {
         match self {
