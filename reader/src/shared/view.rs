@@ -9,7 +9,7 @@ use frazil_table::{Table, TableError};
 
 use super::needs::Union;
 use crate::Result;
-use crate::event::{ChangeBatch, ChangelogOperation, SnapshotInfo};
+use crate::event::{ChangeBatch, ChangelogOperation, Phase, SnapshotInfo};
 use crate::stream::ChangeStream;
 use crate::upsert::{Keys, id_of};
 
@@ -75,7 +75,8 @@ impl View {
                     .filter_map(|index| batch.rows.columns().get(n_visible + index).cloned())
                     .collect();
                 let matching = filter.rows.matches(&columns, rows.num_rows())?;
-                match stream.header().exact_before {
+                // Of a keyed stream, too, the rows with which it begins are there or not.
+                match stream.header().exact_before || batch.snapshot.phase == Phase::Full {
                     true => filter.keep(&operations, rows, &matching)?,
                     false => self.upserts(stream, &operations, &rows, &matching)?,
                 }

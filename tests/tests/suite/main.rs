@@ -35,6 +35,7 @@ mod properties;
 mod read;
 mod report;
 mod server;
+mod shared;
 mod stores;
 mod watermark;
 mod written;

@@ -20,12 +20,12 @@ use crate::report::Report;
 
 /// One row, or one thing that is told between rows. How rows were put into batches is not seen.
 #[derive(Debug, Clone, PartialEq)]
-enum Item {
+pub enum Item {
     Row(ChangelogOperation, u64, i64, RecordBatch),
     Marker(String),
 }
 
-fn push(items: &mut Vec<Item>, event: Event) {
+pub fn push(items: &mut Vec<Item>, event: Event) {
     match event {
         Event::Changes(batch) => {
             for (row, operation) in batch.operations.iter().enumerate() {
@@ -85,7 +85,7 @@ async fn in_pieces(table: &Table, options: &ReadOptions, random: &mut StdRng) ->
     }
 }
 
-fn difference(got: &[Item], expected: &[Item]) -> Option<String> {
+pub fn difference(got: &[Item], expected: &[Item]) -> Option<String> {
     if got == expected {
         return None;
     }
