@@ -8,17 +8,18 @@ mod serve;
 mod values;
 mod watermark;
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use frazil_reader::{At, From, MAIN_BRANCH, SchemaMode, To};
+use frazil_reader::{At, From, MAIN_BRANCH, N_LANES_MAX, SchemaMode, To};
 
 pub(crate) use self::choices::{
     CheckArg, DuplicateArg, ExpiredArg, FilterUpdatesArg, FormatArg, KeyChangeArg, KindArg, LongsArg, MismatchArg,
-    NonAppendArg, RollbackArg, StyleArg,
+    NonAppendArg, RollbackArg, RouteArg, StyleArg,
 };
 pub(crate) use self::compact::CompactArgs;
 pub(crate) use self::groups::{GroupArgs, GroupResetArgs, GroupsCommand};
@@ -42,6 +43,21 @@ fn parse_readers(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(readers) if (1..=256).contains(&readers) => Ok(readers),
         _ => Err("not a number from 1 to 256".to_owned()),
+    }
+}
+
+fn parse_lanes(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(lanes) if (1..=N_LANES_MAX).contains(&lanes) => Ok(lanes),
+        _ => Err(format!("not a number from 1 to {N_LANES_MAX}")),
+    }
+}
+
+fn parse_lane_range(text: &str) -> Result<Range<u16>, String> {
+    let bounds = text.split_once("..").and_then(|(start, end)| Some(start.parse().ok()?..end.parse().ok()?));
+    match bounds {
+        Some(range) if !range.is_empty() && range.end <= N_LANES_MAX => Ok(range),
+        _ => Err(format!("not two numbers from 0 to {N_LANES_MAX}, the lower one first, such as 0..128")),
     }
 }
 
@@ -277,6 +293,17 @@ pub(crate) struct ReadArgs {
     /// Files of a snapshot that are read at once; what comes out is the same, and in the same order
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_readers)]
     pub(crate) readers: usize,
+    /// Lanes that rows are spread over, 1 to 256; each keeps its order when the lanes are read by several commands
+    #[arg(long, value_name = "N", value_parser = parse_lanes)]
+    pub(crate) lanes: Option<u16>,
+    /// What decides the lane of a row [default: by the table]
+    #[arg(long, value_name = "ROUTE", value_enum)]
+    pub(crate) route: Option<RouteArg>,
+    /// Only rows of these lanes: from A, inclusive, to B, exclusive [default: all]
+    ///
+    /// Commands over other lanes of the same --lanes and --route read the others.
+    #[arg(long, value_name = "A..B", value_parser = parse_lane_range)]
+    pub(crate) lane_range: Option<Range<u16>>,
     /// What to do where what was read last, with --group or --from after: or position:, has expired
     #[arg(long, value_name = "POLICY", value_enum)]
     pub(crate) on_expired: Option<ExpiredArg>,

@@ -12,8 +12,8 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use frazil_reader::discovery::{CatalogWatch, DEFAULT_INTERVAL_MAX, WatchSettings};
 use frazil_reader::{
-    ChangeBatch, Event, From, Mode, ReadOptions, RowsOptions, SchemaMode, StreamHeader, follow_changes, read_changes,
-    read_rows,
+    ChangeBatch, Event, From, Lanes, Mode, N_LANES_MAX, ReadOptions, RowsOptions, SchemaMode, StreamHeader,
+    follow_changes, read_changes, read_rows,
 };
 use frazil_table::catalog::TableSource;
 use frazil_table::filter::Filter;
@@ -276,12 +276,23 @@ fn options(args: &ReadArgs, global: &GlobalArgs, format: FormatArg, mode: Mode, 
         emit_noop_updates: args.emit_noop_updates,
         on_key_change: args.on_key_change.map_or(defaults.on_key_change, Into::into),
         readers: args.readers,
+        lanes: lanes(args),
         on_non_append: args.on_non_append.map_or(defaults.on_non_append, Into::into),
         on_expired: args.on_expired.map_or(defaults.on_expired, Into::into),
         on_rollback: args.on_rollback.map_or(defaults.on_rollback, Into::into),
         memory_limit_bytes: global.memory_limit.unwrap_or(defaults.memory_limit_bytes),
         ..defaults
     }
+}
+
+/// `None` where the stream is not shared: it has one lane.
+fn lanes(args: &ReadArgs) -> Option<Lanes> {
+    if args.lanes.is_none() && args.route.is_none() && args.lane_range.is_none() {
+        return None;
+    }
+    let n_lanes = args.lanes.unwrap_or(N_LANES_MAX);
+    let range = args.lane_range.clone().unwrap_or(0..n_lanes);
+    Some(Lanes { route: args.route.map(Into::into), n_lanes, range })
 }
 
 fn first_rows(batch: ChangeBatch, n_rows: usize) -> ChangeBatch {
@@ -348,6 +359,7 @@ mod tests {
 
     use super::*;
     use crate::args::{Cli, Command};
+    use frazil_reader::Route;
 
     fn parse(args: &[&str]) -> ReadArgs {
         let args = ["frazil", "read", "db/t"].iter().chain(args);
@@ -390,6 +402,9 @@ mod tests {
     #[case(&["--style", "rowkind", "--format", "debezium-json"], "--style")]
     #[case(&["--longs", "string", "--format", "arrow"], "--longs")]
     #[case(&["--on-non-append", "skip"], "--on-non-append")]
+    #[case(&["--lanes", "8", "--lane-range", "0..9"], "--lane-range")]
+    #[case(&["--route", "key", "--mode", "rows"], "--route")]
+    #[case(&["--lanes", "8", "--mode", "rows"], "--lanes")]
     #[case(&["--emit-noop-updates", "--mode", "upsert"], "--emit-noop-updates")]
     #[case(&["--emit-noop-updates", "--mode", "net"], "--emit-noop-updates")]
     #[case(&["--emit-noop-updates", "--mode", "append"], "--emit-noop-updates")]
@@ -421,6 +436,17 @@ mod tests {
         assert_eq!(schema(&[], FormatArg::Jsonl), SchemaMode::Follow);
         assert_eq!(schema(&["--schema", "pinned:3"], FormatArg::Arrow), SchemaMode::Pinned(3));
         assert_eq!(schema(&["--schema", "follow"], FormatArg::Arrow), SchemaMode::Follow);
+    }
+
+    #[test]
+    fn a_stream_is_shared_if_something_is_said_of_its_lanes() {
+        let of = |args: &[&str]| lanes(&parse(args));
+        assert_eq!(of(&[]), None);
+        let all = |route, n_lanes| Some(Lanes { route, n_lanes, range: 0..n_lanes });
+        assert_eq!(of(&["--lanes", "8"]), all(None, 8));
+        assert_eq!(of(&["--route", "file"]), all(Some(Route::File), 256));
+        let part = Lanes { route: Some(Route::Key), n_lanes: 8, range: 2..4 };
+        assert_eq!(of(&["--lanes", "8", "--lane-range", "2..4", "--route", "key"]), Some(part));
     }
 
     #[test]

@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use frazil_table::changes::{RowChanges, RowSource, SnapshotChanges, added_rows, row_changes, snapshot_changes};
-use frazil_table::deletes::{KeySetLimit, in_reading_order};
+use frazil_table::changes::{
+    RowChanges, RowSource, SnapshotChanges, added_rows, fetch_ahead_only, row_changes, snapshot_changes,
+};
+use frazil_table::deletes::{FileWithDeletes, KeySetLimit, in_reading_order};
+use frazil_table::file::FileEntry;
 use frazil_table::filter::BoundFilter;
 use frazil_table::scan::Projection;
 use frazil_table::{FieldId, SnapshotId, Table};
@@ -20,9 +23,10 @@ use crate::engine::{Counters, Readers};
 use crate::error::ReadError;
 use crate::event::ChangelogOperation;
 use crate::filter::ChangeFilter;
+use crate::lanes::{Selection, StreamLanes};
 use crate::net::Fold;
 use crate::options::{Mode, OnNonAppend, OnReplaceMismatch, ReadOptions, ReplaceCheck};
-use crate::place::{Delivered, Place, PlacePhase};
+use crate::place::{Delivered, PlacePhase};
 use crate::range::Step;
 use crate::resolution::Unchanged;
 use crate::rows::groups_of;
@@ -41,6 +45,7 @@ pub(crate) struct Reading {
     /// Columns behind the output, as [`Projection::keys`] gives them: for others to filter by.
     pub(crate) hidden_ids: Vec<FieldId>,
     pub(crate) filter: Option<ChangeFilter>,
+    pub(crate) lanes: StreamLanes,
     /// Of all readers of the stream.
     pub(crate) counters: Arc<Counters>,
 }
@@ -73,30 +78,18 @@ impl Pairing {
 /// The changes of one snapshot, or of several that are summed up.
 #[derive(Default)]
 pub(crate) struct Changes {
-    splits: VecDeque<Split>,
-    /// Where the first of the splits is to start.
-    first_position: u64,
+    /// Each with the position that it starts at.
+    splits: VecDeque<(Split, u64)>,
     rows: Option<SplitRows>,
     /// Instead of `rows`, where several splits are read at once.
     readers: Option<Readers>,
 }
 
 impl Changes {
-    fn new(splits: impl IntoIterator<Item = Split>) -> Self {
-        Self { splits: splits.into_iter().collect(), ..Self::default() }
-    }
-
-    /// What is left of them after a place.
-    fn after(mut self, place: Option<Place>) -> Self {
-        let Some(place) = place else { return self };
-        while let Some(split) = self.splits.front() {
-            if let Some(position) = split.rest_after(place) {
-                self.first_position = position;
-                break;
-            }
-            self.splits.pop_front();
-        }
-        self
+    /// What a selection wants of some splits.
+    fn of(splits: impl IntoIterator<Item = Split>, selection: &Selection) -> Self {
+        let splits = splits.into_iter().filter_map(|split| split.select(selection)).collect();
+        Self { splits, ..Self::default() }
     }
 
     /// Has the splits read by as many readers as the options say. One needs no task of its own.
@@ -107,7 +100,7 @@ impl Changes {
             // Delete sets, pairs and images have their shares of the memory, and so have decoders.
             let buffer_bytes_max = memory_limit_bytes / 8;
             let counters = reading.counters.clone();
-            self.readers = Some(Readers::start(splits, self.first_position, readers, buffer_bytes_max, counters));
+            self.readers = Some(Readers::start(splits, readers, buffer_bytes_max, counters));
         }
         self
     }
@@ -124,9 +117,25 @@ impl Changes {
                 }
                 self.rows = None;
             }
-            let Some(split) = self.splits.pop_front() else { return Ok(None) };
-            self.rows = Some(split.open(std::mem::take(&mut self.first_position)).await?);
+            let Some((split, first_position)) = self.splits.pop_front() else { return Ok(None) };
+            self.rows = Some(split.open(first_position).await?);
         }
+    }
+}
+
+/// What is wanted of a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand<'a> {
+    pub(crate) pairing: &'a Pairing,
+    /// What the consumer gets.
+    pub(crate) output: &'a Projection,
+    pub(crate) selection: &'a Selection,
+}
+
+impl Demand<'_> {
+    /// Columns to read, with those that tell the lane of a row behind them.
+    fn with_lane_columns(&self, table: &Table, columns: Projection) -> Result<Projection> {
+        Ok(columns.with_keys(table, self.selection.key_columns())?)
     }
 }
 
@@ -157,88 +166,81 @@ impl Reading {
         fit(rows, shown, self.hidden_ids.len())
     }
 
-    /// Opens what is delivered of one snapshot: all of it, or what comes after a place.
-    pub(crate) async fn changes(
-        &self,
-        step: &Step,
-        pairing: &Pairing,
-        output: &Projection,
-        after: Option<Place>,
-    ) -> Result<Changes> {
-        let changes = match self.options.mode {
-            _ if step.is_full => self.full(step, output).await?,
-            Mode::Append => self.appends(step, pairing, output).await?,
-            Mode::Upsert => self.upserts(step, pairing, output).await?,
-            Mode::Changelog | Mode::Net => match self.differences(step, pairing, output).await? {
-                Differences::None => Changes::default(),
-                Differences::Rows(_, Some(set)) => Changes::new(resolved(*set, self.filter.as_ref())),
-                Differences::Rows(rows, None) if rows.removed.is_empty() => self.inserts(rows.added, output),
+    /// Opens what is wanted of one snapshot.
+    pub(crate) async fn changes(&self, step: &Step, demand: Demand<'_>) -> Result<Changes> {
+        let splits = match self.options.mode {
+            _ if step.is_full => self.full(step, demand).await?,
+            Mode::Append => self.appends(step, demand).await?,
+            Mode::Upsert => self.upserts(step, demand).await?,
+            Mode::Changelog | Mode::Net => match self.differences(step, demand).await? {
+                Differences::None => Vec::new(),
+                Differences::Rows(_, Some(set)) => resolved(*set, self.filter.as_ref()),
+                Differences::Rows(rows, None) if rows.removed.is_empty() => self.inserts(rows.added, demand)?,
                 Differences::Rows(rows, None) => {
                     let unchanged = if self.options.emit_noop_updates { Unchanged::Pair } else { Unchanged::default() };
-                    let set = self.resolve(step, rows, pairing, output, unchanged).await?;
-                    Changes::new(resolved(set, self.filter.as_ref()))
+                    let set = self.resolve(step, rows, demand, unchanged).await?;
+                    resolved(set, self.filter.as_ref())
                 }
             },
         };
-        Ok(self.rest_of(changes, after))
+        Ok(self.wanted_of(splits, demand))
     }
 
-    /// Opens what the changes of several snapshots come to, in the schema of the last: all of it, or what comes after
-    /// a place.
-    pub(crate) async fn net_changes(
-        &self,
-        steps: &[Step],
-        pairing: &Pairing,
-        output: &Projection,
-        after: Option<Place>,
-    ) -> Result<Changes> {
+    /// Opens what is wanted of what the changes of several snapshots come to, in the schema of the last.
+    pub(crate) async fn net_changes(&self, steps: &[Step], demand: Demand<'_>) -> Result<Changes> {
         let mut fold = Fold::default();
         for step in steps {
             // All rows of a snapshot are what it adds to nothing.
-            if let Differences::Rows(rows, _) = self.differences(step, pairing, output).await? {
+            if let Differences::Rows(rows, _) = self.differences(step, demand).await? {
                 fold.push(&rows);
             }
         }
         let Some(last) = steps.last() else { return Ok(Changes::default()) };
-        let set = self.resolve(last, fold.finish(), pairing, output, Unchanged::Cancel).await?;
-        Ok(self.rest_of(Changes::new(resolved(set, self.filter.as_ref())), after))
+        let set = self.resolve(last, fold.finish(), demand, Unchanged::Cancel).await?;
+        Ok(self.wanted_of(resolved(set, self.filter.as_ref()), demand))
     }
 
-    /// What is left of changes after a place, read by as many readers as the options say.
-    fn rest_of(&self, changes: Changes, after: Option<Place>) -> Changes {
-        changes.after(after).read_by(self)
+    /// What is wanted of some splits, read by as many readers as the options say.
+    fn wanted_of(&self, splits: Vec<Split>, demand: Demand<'_>) -> Changes {
+        Changes::of(splits, demand.selection).read_by(self)
     }
 
-    async fn full(&self, step: &Step, output: &Projection) -> Result<Changes> {
+    async fn full(&self, step: &Step, demand: Demand<'_>) -> Result<Vec<Split>> {
         // A filter may leave out files, but then others would have other ordinals than without it.
         let groups = groups_of(&self.table, &step.snapshot, None).await?;
-        let ahead = self.table.read_ahead(|| in_reading_order(groups.iter().map(Vec::as_slice)));
+        let is_wanted = |file: &FileEntry| demand.selection.may_hold(file);
+        let wanted: Vec<Vec<FileWithDeletes>> =
+            groups.iter().map(|files| files.iter().filter(|(file, _)| is_wanted(file)).cloned().collect()).collect();
+        let ahead = self.table.read_ahead(|| in_reading_order(wanted.iter().map(Vec::as_slice)));
         let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
-        let scan = self.scan(Take::All(ChangelogOperation::Insert), output.clone(), filter);
+        let columns = demand.with_lane_columns(&self.table, demand.output.clone())?;
+        let scan = self.scan(Take::All(ChangelogOperation::Insert), columns, filter);
         // The deletes of as many files may be in memory at once.
         let KeySetLimit { bytes_max } = self.key_set_limit();
         let limit = KeySetLimit { bytes_max: bytes_max / u64::try_from(self.options.readers.max(1)).unwrap_or(1) };
-        Ok(Changes::new(scan.full_splits(groups, ahead, limit)))
+        Ok(scan.full_splits(groups, is_wanted, ahead, limit))
     }
 
-    fn inserts(&self, added: Vec<RowSource>, output: &Projection) -> Changes {
+    fn inserts(&self, added: Vec<RowSource>, demand: Demand<'_>) -> Result<Vec<Split>> {
         let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
-        let scan = self.scan(Take::All(ChangelogOperation::Insert), output.clone(), filter);
-        Changes::new(scan.splits(PlacePhase::Additions, added))
+        let columns = demand.with_lane_columns(&self.table, demand.output.clone())?;
+        let scan = self.scan(Take::All(ChangelogOperation::Insert), columns, filter);
+        let added = fetch_ahead_only(&self.table, added, |file| demand.selection.may_hold(file));
+        Ok(scan.splits(PlacePhase::Additions, added).collect())
     }
 
     fn scan(&self, take: Take, projection: Projection, filter: Option<Arc<BoundFilter>>) -> Scan {
         Scan { table: self.table.clone(), take, projection, filter, batch_rows: self.options.batch_rows }
     }
 
-    async fn appends(&self, step: &Step, pairing: &Pairing, output: &Projection) -> Result<Changes> {
-        let Some(files) = self.changed_files(step).await? else { return Ok(Changes::default()) };
+    async fn appends(&self, step: &Step, demand: Demand<'_>) -> Result<Vec<Split>> {
+        let Some(files) = self.changed_files(step).await? else { return Ok(Vec::new()) };
         let rows = if is_replace(step) {
             let rows = self.row_changes(step, &files).await?;
-            match self.changed_by_replace(step, &rows, pairing, output).await? {
-                None => return Ok(Changes::default()),
+            match self.changed_by_replace(step, &rows, demand).await? {
+                None => return Ok(Vec::new()),
                 Some(set) if self.options.on_non_append == OnNonAppend::AddedOnly => {
-                    return Ok(Changes::new(additions(set, self.filter.as_ref())));
+                    return Ok(additions(set, self.filter.as_ref()));
                 }
                 Some(_) => None,
             }
@@ -249,7 +251,7 @@ impl Reading {
             None
         };
         match (rows, self.options.on_non_append) {
-            (Some(rows), _) => Ok(self.inserts(rows, output)),
+            (Some(rows), _) => self.inserts(rows, demand),
             (None, OnNonAppend::Fail) => Err(ReadError::NonAppend {
                 snapshot_id: SnapshotId::new(step.snapshot.snapshot_id()),
                 operation: step.snapshot.summary().operation.as_str().to_owned(),
@@ -257,36 +259,42 @@ impl Reading {
             (None, OnNonAppend::Skip | OnNonAppend::AddedOnly) => {
                 let snapshot_id = step.snapshot.snapshot_id();
                 info!(table = self.table.name(), snapshot_id, "snapshot skipped that is no append");
-                Ok(Changes::default())
+                Ok(Vec::new())
             }
         }
     }
 
-    async fn upserts(&self, step: &Step, pairing: &Pairing, output: &Projection) -> Result<Changes> {
-        let Some(files) = self.changed_files(step).await? else { return Ok(Changes::default()) };
+    async fn upserts(&self, step: &Step, demand: Demand<'_>) -> Result<Vec<Split>> {
+        let Some(files) = self.changed_files(step).await? else { return Ok(Vec::new()) };
         if is_replace(step) {
             let rows = self.row_changes(step, &files).await?;
-            if self.changed_by_replace(step, &rows, pairing, output).await?.is_none() {
-                return Ok(Changes::default());
+            if self.changed_by_replace(step, &rows, demand).await?.is_none() {
+                return Ok(Vec::new());
             }
         }
+        let Demand { pairing, output, .. } = demand;
         let limits = Limits { memory_bytes: self.options.memory_limit_bytes, batch_rows: self.options.batch_rows };
         let found = upserts(&self.table, &step.snapshot, step.parent.as_ref(), &files, pairing.key(), limits).await?;
         let schema = self.output_schema(step)?;
         let key_columns = Projection::select(&self.table, &schema, pairing.key())?;
+        let key_columns = demand.with_lane_columns(&self.table, key_columns)?;
         // Whether a row that is gone matched cannot be known.
         let deletes = self.scan(Take::All(ChangelogOperation::Delete), key_columns, None);
         let added = match &self.filter {
-            None => self.scan(Take::All(ChangelogOperation::UpdateAfter), output.clone(), None),
+            None => {
+                let columns = demand.with_lane_columns(&self.table, output.clone())?;
+                self.scan(Take::All(ChangelogOperation::UpdateAfter), columns, None)
+            }
             Some(filter) => {
                 let names = columns::names_of(&self.table, pairing.key());
                 let keys = Keys::new(output.arrow_schema(), pairing.key(), &names)?;
                 let take = Take::Upserts(Box::new((filter.clone(), keys)));
-                self.scan(take, filter.extend(&self.table, output.clone())?, None)
+                let columns = filter.extend(&self.table, output.clone())?;
+                self.scan(take, demand.with_lane_columns(&self.table, columns)?, None)
             }
         };
         let deletes = deletes.splits(PlacePhase::Removals, found.deletes);
-        Ok(Changes::new(deletes.chain(added.splits(PlacePhase::Additions, found.added))))
+        Ok(deletes.chain(added.splits(PlacePhase::Additions, found.added)).collect())
     }
 
     /// The files that the snapshot changed; `None` if there are none or it is a compaction that is believed.
@@ -305,13 +313,13 @@ impl Reading {
         Ok((!is_nothing).then_some(files))
     }
 
-    async fn differences(&self, step: &Step, pairing: &Pairing, output: &Projection) -> Result<Differences> {
+    async fn differences(&self, step: &Step, demand: Demand<'_>) -> Result<Differences> {
         let Some(files) = self.changed_files(step).await? else { return Ok(Differences::None) };
         let rows = self.row_changes(step, &files).await?;
         if !is_replace(step) || step.is_full {
             return Ok(Differences::Rows(rows, None));
         }
-        let set = self.changed_by_replace(step, &rows, pairing, output).await?;
+        let set = self.changed_by_replace(step, &rows, demand).await?;
         Ok(set.map_or(Differences::None, |set| Differences::Rows(rows, Some(Box::new(set)))))
     }
 
@@ -328,18 +336,19 @@ impl Reading {
         &self,
         step: &Step,
         rows: RowChanges,
-        pairing: &Pairing,
-        output: &Projection,
+        demand: Demand<'_>,
         unchanged: Unchanged,
     ) -> Result<ChangeSet> {
+        let Demand { pairing, output, selection } = demand;
         let schema = self.table.schema_of(&step.snapshot)?;
         let with_lineage = *pairing == Pairing::RowId && self.table.metadata().format_version() == FormatVersion::V3;
         let (output, n_filter) = match &self.filter {
             Some(filter) => (filter.extend(&self.table, output.clone())?, filter.field_ids().len()),
             None => (output.clone(), 0),
         };
-        let n_filter = n_filter + self.hidden_ids.len();
-        let layout = Layout::new(&self.table, &schema, pairing.key(), with_lineage, output, n_filter)?;
+        let output = demand.with_lane_columns(&self.table, output)?;
+        let n_hidden = self.hidden_ids.len() + n_filter + selection.key_columns().len();
+        let layout = Layout::new(&self.table, &schema, pairing.key(), with_lineage, output, n_hidden)?;
         let settings = Settings {
             duplicate_keys: self.options.duplicate_keys,
             unchanged,
@@ -377,10 +386,9 @@ impl Reading {
         &self,
         step: &Step,
         rows: &RowChanges,
-        pairing: &Pairing,
-        output: &Projection,
+        demand: Demand<'_>,
     ) -> Result<Option<ChangeSet>> {
-        let set = self.resolve(step, rows.clone(), pairing, output, Unchanged::Cancel).await?;
+        let set = self.resolve(step, rows.clone(), demand, Unchanged::Cancel).await?;
         let (n_added, n_removed) = set.counts();
         if n_added == 0 && n_removed == 0 {
             return Ok(None);

@@ -6,6 +6,8 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use frazil_table::SnapshotId;
 
+use crate::lanes::Lanes;
+
 /// Kind of one change. The numbers are the order of Flink's `RowKind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -106,6 +108,8 @@ pub struct StreamHeader {
     pub schema_id: i32,
     /// Names of the key columns; empty without a key.
     pub key: Vec<String>,
+    /// Which share of a stream it is; the route is known. A stream that is not shared has one lane.
+    pub lanes: Lanes,
     /// Deletes carry the row that was there, and updates come with it. `false` in `upsert` mode, where a delete
     /// has its key alone and may be of a row that never was.
     pub exact_before: bool,

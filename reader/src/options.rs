@@ -6,6 +6,7 @@ use frazil_table::filter::Filter;
 use frazil_table::{MAIN_BRANCH, SnapshotId};
 
 use crate::event::ChangelogOperation;
+use crate::lanes::Lanes;
 use crate::position::Position;
 
 /// What a change stream emits.
@@ -222,6 +223,8 @@ pub struct ReadOptions {
     /// Files that are read at once. With more than one, rows are decoded before they are asked for, on the Tokio runtime
     /// that the stream is read on. What is delivered is the same, and in the same order.
     pub readers: usize,
+    /// The share of the stream that is read, where several streams share it. `None` is the whole, in one lane.
+    pub lanes: Option<Lanes>,
     /// Positions that the table has forgotten.
     pub on_expired: OnExpired,
     /// Positions that are no longer on the branch.
@@ -258,6 +261,7 @@ impl Default for ReadOptions {
             on_key_change: OnKeyChange::default(),
             on_non_append: OnNonAppend::default(),
             readers: 1,
+            lanes: None,
             on_expired: OnExpired::default(),
             on_rollback: OnRollback::default(),
             memory_limit_bytes: DEFAULT_MEMORY_LIMIT_BYTES,

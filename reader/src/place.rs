@@ -1,9 +1,6 @@
 //! Where the rows of a snapshot's changes come from, and how far they have been handled.
 
-use std::sync::Arc;
-
 use arrow_array::RecordBatch;
-use frazil_table::file::FileEntry;
 
 use crate::event::ChangelogOperation;
 
@@ -38,7 +35,4 @@ pub(crate) struct Delivered {
     pub(crate) rows: RecordBatch,
     /// Every row up to here has been handled.
     pub(crate) place: Place,
-    /// The file: of an update, the one with the after image.
-    #[allow(dead_code, reason = "rows are not routed yet")]
-    pub(crate) file: Arc<FileEntry>,
 }

@@ -4,18 +4,25 @@
 
 mod bytes;
 mod config;
+mod parts;
 mod text;
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use frazil_table::{FieldId, SnapshotId};
 use uuid::Uuid;
 
 pub(crate) use self::config::Config;
+pub(crate) use self::parts::{Part, Parts};
+use crate::lanes::Lanes;
 use crate::place::Place;
 
 /// Where a stream of changes stands: what has been delivered, of which table, and with which options.
+///
+/// It covers the lanes that its stream was of. Positions of other lanes can be put together ([`Position::join`]), and a
+/// position can be taken apart ([`Position::part`]), so that another number of streams can go on.
 ///
 /// Its text ([`Display`](std::fmt::Display)) is opaque: letters, digits, `-` and `_` only, so that it fits into a file, a
 /// column, a header or a command. Positions of later versions are refused, and so is whatever was cut or changed.
@@ -24,13 +31,19 @@ pub struct Position {
     pub(crate) table_uuid: Uuid,
     pub(crate) branch: String,
     pub(crate) config: Config,
+    pub(crate) parts: Parts,
+}
+
+/// Where one stream stands after another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stand {
     /// Key of the stream, as it was at the base.
     pub(crate) key: Vec<FieldId>,
     /// Identifier fields of the schema of the base.
     pub(crate) identifier_ids: Vec<FieldId>,
     pub(crate) base: Base,
-    /// Lanes ahead of the base.
-    pub(crate) lanes: Vec<LaneCursor>,
+    /// How far in the snapshot after the base; `None` if nothing of it has been told.
+    pub(crate) cursor: Option<Cursor>,
     /// Ordinal of the first snapshot after the base.
     pub(crate) ordinal: u64,
     /// Schema that was told last, as of the base.
@@ -39,6 +52,13 @@ pub struct Position {
     pub(crate) snapshot_watermark_ms: Option<i64>,
     /// Event time of the table at the base; `None` if nobody looked.
     pub(crate) table_watermark_ms: Option<i64>,
+}
+
+impl Stand {
+    /// Of two places of one stream, the later one has the greater progress.
+    pub(crate) fn progress(&self) -> (u64, Option<CursorPlace>) {
+        (self.ordinal, self.cursor.map(|cursor| cursor.place))
+    }
 }
 
 /// What has been delivered in all lanes.
@@ -52,6 +72,15 @@ pub(crate) enum Base {
     InitialScan(SnapshotMark),
 }
 
+impl Base {
+    pub(crate) fn snapshot_id(self) -> Option<SnapshotId> {
+        match self {
+            Self::Empty => None,
+            Self::Complete(mark) | Self::InitialScan(mark) => Some(mark.snapshot_id),
+        }
+    }
+}
+
 /// A snapshot, with enough of it to say how far behind a position is once the table has forgotten it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SnapshotMark {
@@ -60,17 +89,15 @@ pub(crate) struct SnapshotMark {
     pub(crate) timestamp_ms: i64,
 }
 
-/// How far one lane is with a snapshot that is not complete.
+/// How far a snapshot that is not complete has been delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LaneCursor {
-    pub(crate) lane: u16,
-    /// The snapshot, or the one whose rows are all delivered.
+pub(crate) struct Cursor {
     pub(crate) snapshot_id: SnapshotId,
     pub(crate) place: CursorPlace,
 }
 
 /// How far in a snapshot: a cursor over files, never a count of delivered rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CursorPlace {
     /// So many of the events before its first row have been told.
     Begun { n_told: u64 },
@@ -116,9 +143,98 @@ pub enum PositionError {
     /// It was written by other software, or by a faulty version of this one.
     #[error("position makes no sense: {0}")]
     Malformed(&'static str),
+    /// Lanes of several positions do not go together, or a position does not cover the lanes that are asked for.
+    #[error("position lanes do not fit: {0}")]
+    Parts(&'static str),
 }
 
 impl Position {
+    /// One position of all lanes that the positions of several streams cover, which may stand at different places.
+    ///
+    /// # Errors
+    /// [`PositionError::Parts`] if there are none, they are of different tables, branches or options, or two of them
+    /// cover the same lane.
+    pub fn join(positions: impl IntoIterator<Item = Self>) -> Result<Self, PositionError> {
+        let mut positions = positions.into_iter();
+        let mut joined = positions.next().ok_or(PositionError::Parts("there are none"))?;
+        let mut parts: Vec<Part> = joined.parts.iter().cloned().collect();
+        for position in positions {
+            joined.check_same_stream(&position)?;
+            parts.extend(position.parts.iter().cloned());
+        }
+        parts.sort_unstable_by_key(|part| part.lanes.start);
+        joined.parts = Parts::new(parts)?;
+        Ok(joined)
+    }
+
+    /// The position of some of its lanes.
+    ///
+    /// # Errors
+    /// [`PositionError::Parts`] if it does not cover all of them.
+    pub fn part(&self, lanes: Range<u16>) -> Result<Self, PositionError> {
+        let parts = self.parts.within(&lanes);
+        let n_covered: usize = parts.iter().map(|part| part.lanes.len()).sum();
+        if lanes.is_empty() || n_covered != lanes.len() {
+            return Err(PositionError::Parts("lanes are asked for that it does not cover"));
+        }
+        Ok(Self { parts: Parts::new(parts)?, ..self.clone() })
+    }
+
+    /// The same with the lanes of `other` as they are there: for whoever keeps one position of several streams.
+    ///
+    /// # Errors
+    /// [`PositionError::Parts`] if `other` is of another table, branch or options.
+    pub fn with(&self, other: &Self) -> Result<Self, PositionError> {
+        self.check_same_stream(other)?;
+        let mut parts: Vec<Part> = other.parts.iter().cloned().collect();
+        let mut next = 0;
+        let taken = other.parts.iter().map(|part| part.lanes.clone());
+        for lanes in taken.chain(std::iter::once(u16::MAX..u16::MAX)) {
+            parts.extend(self.parts.within(&(next..lanes.start)));
+            next = lanes.end;
+        }
+        parts.sort_unstable_by_key(|part| part.lanes.start);
+        Ok(Self { parts: Parts::new(parts)?, ..self.clone() })
+    }
+
+    fn check_same_stream(&self, other: &Self) -> Result<(), PositionError> {
+        let is_same = self.table_uuid == other.table_uuid && self.branch == other.branch && self.config == other.config;
+        if is_same { Ok(()) } else { Err(PositionError::Parts("they are of different tables, branches or options")) }
+    }
+
+    /// The lanes of its stream, from the first to the last that it covers. The route is known.
+    pub fn lanes(&self) -> Lanes {
+        let (route, n_lanes) = self.config.lanes();
+        Lanes { route: Some(route), n_lanes, range: self.parts.first().lanes.start..self.parts.last().lanes.end }
+    }
+
+    /// Its lanes stand at different places.
+    pub fn is_spread(&self) -> bool {
+        self.parts.iter().any(|part| part.at != self.parts.first().at)
+    }
+
+    /// Where all its lanes stand, if that is one place.
+    pub(crate) fn only(&self) -> Option<&Stand> {
+        (self.parts.len() == 1).then(|| &self.parts.first().at)
+    }
+
+    /// The same with all its lanes at another place.
+    pub(crate) fn at(&self, stand: Stand) -> Self {
+        let lanes = self.lanes().range;
+        Self { parts: Parts::one(lanes, stand), ..self.clone() }
+    }
+
+    /// Where the lanes stand that are furthest behind.
+    pub(crate) fn oldest(&self) -> &Stand {
+        let first = &self.parts.first().at;
+        self.parts.iter().map(|part| &part.at).fold(
+            first,
+            |oldest, at| {
+                if at.progress() < oldest.progress() { at } else { oldest }
+            },
+        )
+    }
+
     /// The table that it is of.
     pub fn table_uuid(&self) -> Uuid {
         self.table_uuid
@@ -129,10 +245,10 @@ impl Position {
         &self.branch
     }
 
-    /// The snapshot up to which everything has been delivered, inclusive. `None` if the stream has not got through
-    /// its first one.
+    /// The snapshot up to which everything has been delivered in all lanes, inclusive. `None` if the stream has not got
+    /// through its first one.
     pub fn snapshot_id(&self) -> Option<SnapshotId> {
-        match self.base {
+        match self.oldest().base {
             Base::Complete(mark) => Some(mark.snapshot_id),
             Base::Empty | Base::InitialScan(_) => None,
         }
@@ -140,7 +256,7 @@ impl Position {
 
     /// The snapshot of which all rows are being delivered, where the stream began. `None` once they are.
     pub fn scanned_snapshot_id(&self) -> Option<SnapshotId> {
-        match self.base {
+        match self.oldest().base {
             Base::InitialScan(mark) => Some(mark.snapshot_id),
             Base::Empty | Base::Complete(_) => None,
         }
@@ -148,25 +264,27 @@ impl Position {
 
     /// Sequence number and commit time (milliseconds since the epoch) of [`Position::snapshot_id`].
     pub fn committed(&self) -> Option<(i64, i64)> {
-        match self.base {
+        match self.oldest().base {
             Base::Complete(mark) => Some((mark.sequence_number, mark.timestamp_ms)),
             Base::Empty | Base::InitialScan(_) => None,
         }
     }
 
-    /// The snapshot of which a part has been delivered. `None` between two snapshots.
+    /// The snapshot of which a part has been delivered. `None` between two snapshots. Of several lanes, those that are
+    /// furthest behind.
     pub fn started_snapshot_id(&self) -> Option<SnapshotId> {
-        self.lanes.first().map(|lane| lane.snapshot_id)
+        self.oldest().cursor.map(|cursor| cursor.snapshot_id)
     }
 
-    /// Ordinal that the next snapshot has, or the one that is being delivered.
+    /// Ordinal that the next snapshot has, or the one that is being delivered, in the lanes that are furthest behind.
     pub fn next_ordinal(&self) -> u64 {
-        self.ordinal
+        self.oldest().ordinal
     }
 
-    /// All commits up to this time (milliseconds since the epoch) have been delivered; `None` if no snapshot has been.
+    /// All commits up to this time (milliseconds since the epoch) have been delivered in all lanes; `None` if no snapshot
+    /// has been.
     pub fn snapshot_watermark_ms(&self) -> Option<i64> {
-        self.snapshot_watermark_ms
+        self.oldest().snapshot_watermark_ms
     }
 
     /// Bytes of the position, for stores that take such.

@@ -11,6 +11,7 @@ mod member;
 mod needs;
 mod view;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -112,6 +113,8 @@ struct GroupKey {
     name: String,
     branch: String,
     config: Config,
+    /// Those that are read.
+    lanes: Range<u16>,
     is_key_named: bool,
     pinned_schema_id: Option<i32>,
     on_expired: OnExpired,
@@ -127,7 +130,8 @@ impl GroupKey {
             location: table.metadata().location().to_owned(),
             name: table.name().to_owned(),
             branch: options.branch.clone(),
-            config: Config::of(options),
+            config: Config::of(options, stream.lanes()),
+            lanes: stream.lanes().range.clone(),
             is_key_named: options.key.is_some(),
             pinned_schema_id: stream.pinned_schema_id(),
             on_expired: options.on_expired,

@@ -28,14 +28,14 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The last `n_filter` columns of `output` are those that a filter looks at.
+    /// The last `n_hidden` columns of `output` are those that a filter looks at, or that tell the lane of a row.
     pub(crate) fn new(
         table: &Table,
         schema: &Schema,
         key: &[FieldId],
         with_lineage: bool,
         output: Projection,
-        n_filter: usize,
+        n_hidden: usize,
     ) -> Result<Self> {
         let mut combined = Projection::of_schema(table, schema)?;
         let n_whole = combined.arrow_schema().fields().len();
@@ -48,14 +48,14 @@ impl Layout {
         combined = combined.with_keys(table, key)?;
         let keys = n..n + key.len();
         let key_projection = Projection::keys(table, key)?;
-        let n_shown = output.field_ids().len().saturating_sub(n_filter);
-        let (shown, of_filter) = output.field_ids().split_at(n_shown);
+        let n_shown = output.field_ids().len().saturating_sub(n_hidden);
+        let (shown, hidden) = output.field_ids().split_at(n_shown);
         // The usual case: the consumer gets every column.
         let is_whole = shown == combined.field_ids().get(..n_whole).unwrap_or_default()
             && output.arrow_schema().fields().get(..n_shown) == combined.arrow_schema().fields().get(..n_whole);
         let output_columns = if is_whole {
-            combined = combined.with_keys(table, of_filter)?;
-            (0..n_whole).chain(keys.end..keys.end + of_filter.len()).collect()
+            combined = combined.with_keys(table, hidden)?;
+            (0..n_whole).chain(keys.end..keys.end + hidden.len()).collect()
         } else {
             combined = combined.and(&output);
             (keys.end..keys.end + output.arrow_schema().fields().len()).collect()

@@ -8,7 +8,7 @@ use frazil_table::changes::RowSource;
 use frazil_table::deletes::{FileWithDeletes, GroupDeletes, KeySetLimit, LiveRows};
 use frazil_table::file::FileEntry;
 use frazil_table::filter::BoundFilter;
-use frazil_table::scan::{Projection, RowSelect};
+use frazil_table::scan::{PositionedBatch, Positions, Projection, RowSelect};
 use frazil_table::storage::ReadAhead;
 use tokio::sync::OnceCell;
 
@@ -16,6 +16,7 @@ use crate::Result;
 use crate::change_set::ChangeSet;
 use crate::event::ChangelogOperation;
 use crate::filter::ChangeFilter;
+use crate::lanes::{RowSelector, Selection};
 use crate::place::{Delivered, Place, PlacePhase};
 use crate::source::OutputRows;
 use crate::upsert::Keys;
@@ -26,6 +27,8 @@ pub(crate) struct Split {
     pub(crate) phase: PlacePhase,
     pub(crate) file_ordinal: u32,
     pub(crate) file: Arc<FileEntry>,
+    /// Chooses the rows, by columns that are not shown; `None` takes all.
+    selector: Option<Arc<RowSelector>>,
     content: Content,
 }
 
@@ -69,35 +72,56 @@ impl Scan {
             phase,
             file_ordinal,
             file: source.file.clone(),
+            selector: None,
             content: Content::Rows(scan.clone(), source),
         })
     }
 
-    /// Splits of all that is live, given the files by the deletes that they share.
+    /// Splits of all that is live, given the files by the deletes that they share. Those that are not wanted have
+    /// ordinals too, and are not opened.
     pub(crate) fn full_splits(
         self,
         groups: impl IntoIterator<Item = Vec<FileWithDeletes>>,
+        is_wanted: impl Fn(&FileEntry) -> bool,
         ahead: ReadAhead,
         limit: KeySetLimit,
     ) -> Vec<Split> {
         let (scan, ahead) = (Arc::new(self), Arc::new(ahead));
         let mut splits = Vec::new();
+        let mut file_ordinal = 0;
         for files in groups {
-            let group = Arc::new(Group { files, limit, deletes: OnceCell::new(), _ahead: ahead.clone() });
-            for (file, _) in &group.files {
-                splits.push((file.clone(), group.clone()));
-            }
+            let first_ordinal = file_ordinal;
+            let ordinals = (first_ordinal..).zip(&files).filter(|(_, (file, _))| is_wanted(file));
+            let (ordinals, wanted): (Vec<u32>, Vec<FileWithDeletes>) =
+                ordinals.map(|(ordinal, file)| (ordinal, file.clone())).unzip();
+            file_ordinal = first_ordinal.saturating_add(u32::try_from(files.len()).unwrap_or(u32::MAX));
+            let group = Arc::new(Group { files: wanted, limit, deletes: OnceCell::new(), _ahead: ahead.clone() });
+            splits.extend(ordinals.into_iter().zip(&group.files).map(|(file_ordinal, (file, _))| Split {
+                phase: PlacePhase::Full,
+                file_ordinal,
+                file: file.clone(),
+                selector: None,
+                content: Content::Live(scan.clone(), group.clone()),
+            }));
         }
-        let splits = splits.into_iter().zip(0..).map(|((file, group), file_ordinal)| Split {
-            phase: PlacePhase::Full,
-            file_ordinal,
-            file,
-            content: Content::Live(scan.clone(), group),
-        });
-        splits.collect()
+        splits
     }
 
-    fn apply(&self, rows: RecordBatch) -> Result<(Vec<ChangelogOperation>, RecordBatch)> {
+    /// What becomes of rows that were read; `positions` are theirs, where the selector needs them.
+    fn apply(
+        &self,
+        selector: Option<&RowSelector>,
+        rows: RecordBatch,
+        positions: Option<&Positions>,
+    ) -> Result<(Vec<ChangelogOperation>, RecordBatch)> {
+        let rows = match selector {
+            // None of them is half of an update.
+            Some(selector) => {
+                let each_alone = vec![ChangelogOperation::Insert; rows.num_rows()];
+                selector.select(each_alone, &rows, positions)?.1
+            }
+            None => rows,
+        };
         match &self.take {
             Take::All(operation) => Ok((vec![*operation; rows.num_rows()], rows)),
             Take::Upserts(of) => {
@@ -151,11 +175,19 @@ fn splits_of(phase: PlacePhase, files: Vec<Arc<FileEntry>>, content: &Content) -
         phase,
         file_ordinal,
         file,
+        selector: None,
         content: content.clone(),
     })
 }
 
 impl Split {
+    /// The rows that a selection wants; `None` if it has none. With the position to start at.
+    pub(crate) fn select(mut self, selection: &Selection) -> Option<(Self, u64)> {
+        let first_position = selection.first_position(&self)?;
+        self.selector = selection.rows_of(&self).map(Arc::new);
+        Some((self, first_position))
+    }
+
     /// The split is done with, everything up to `place` being handled. `None` if it is not; then with the position
     /// of its first row that is left.
     pub(crate) fn rest_after(&self, place: Place) -> Option<u64> {
@@ -173,7 +205,7 @@ impl Split {
     /// # Errors
     /// As for [`LiveRows::open_matching`].
     pub(crate) async fn open(self, first_position: u64) -> Result<SplitRows> {
-        let Self { phase, file_ordinal, file, content } = self;
+        let Self { phase, file_ordinal, file, selector, content } = self;
         let rows = match content {
             Content::Live(scan, group) => {
                 let filter = scan.filter.as_ref();
@@ -206,7 +238,7 @@ impl Split {
                 Rows::Set { set, rows, filter, side: Side::Inserted }
             }
         };
-        Ok(SplitRows { phase, file_ordinal, file, rows, next_position: first_position })
+        Ok(SplitRows { phase, file_ordinal, file, selector, rows, next_position: first_position })
     }
 }
 
@@ -216,6 +248,7 @@ pub(crate) struct SplitRows {
     phase: PlacePhase,
     file_ordinal: u32,
     file: Arc<FileEntry>,
+    selector: Option<Arc<RowSelector>>,
     rows: Rows,
     /// Rows before this position have been handled.
     next_position: u64,
@@ -241,7 +274,8 @@ impl SplitRows {
     /// # Errors
     /// As for [`LiveRows::next`].
     pub(crate) async fn next(&mut self) -> Result<Option<Delivered>> {
-        let (operations, rows, last) = match self.rows.next().await? {
+        let selector = self.selector.as_deref();
+        let (operations, rows, last) = match self.rows.next(selector).await? {
             Some(next) => next,
             None => {
                 let Some(last) = self.file.record_count.checked_sub(1).filter(|last| *last >= self.next_position)
@@ -249,32 +283,44 @@ impl SplitRows {
                     return Ok(None);
                 };
                 // Nothing is left of the file, which is worth knowing.
-                let (operations, rows) = self.rows.empty()?;
+                let (operations, rows) = self.rows.empty(selector)?;
                 (operations, rows, last)
             }
         };
         self.next_position = last.saturating_add(1);
         let place = Place { phase: self.phase, file_ordinal: self.file_ordinal, row_position: last };
-        Ok(Some(Delivered { operations, rows, place, file: self.file.clone() }))
+        Ok(Some(Delivered { operations, rows, place }))
     }
 }
 
 impl Rows {
-    async fn next(&mut self) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch, u64)>> {
+    async fn next(
+        &mut self,
+        selector: Option<&RowSelector>,
+    ) -> Result<Option<(Vec<ChangelogOperation>, RecordBatch, u64)>> {
         match self {
+            Self::Live { rows, scan, .. } if selector.is_some_and(|selector| selector.needs_positions) => {
+                let Some(PositionedBatch { batch, positions }) = rows.next().await? else { return Ok(None) };
+                let (operations, rows) = scan.apply(selector, batch, Some(&positions))?;
+                Ok(Some((operations, rows, last_of(&positions))))
+            }
             Self::Live { rows, scan, .. } => {
                 let Some((rows, last)) = rows.next_rows_to().await? else { return Ok(None) };
-                let (operations, rows) = scan.apply(rows)?;
+                let (operations, rows) = scan.apply(selector, rows, None)?;
                 Ok(Some((operations, rows, last)))
             }
             Self::Set { set, rows, filter, side } => {
                 let Some(batch) = set.next_of(rows).await? else { return Ok(None) };
                 let n_rows = batch.batch.num_rows();
-                let last = n_rows.checked_sub(1).and_then(|last| batch.positions.get(last)).unwrap_or(0);
+                let (last, positions) = (last_of(&batch.positions), batch.positions.clone());
                 let (operations, rows) = match side {
                     Side::Removed => (vec![ChangelogOperation::Delete; n_rows], batch.batch),
                     Side::Added { index } => set.with_before_images(*index, batch).await?,
                     Side::Inserted => (vec![ChangelogOperation::Insert; n_rows], batch.batch),
+                };
+                let (operations, rows) = match selector {
+                    Some(selector) => selector.select(operations, &rows, Some(&positions))?,
+                    None => (operations, rows),
                 };
                 let (operations, rows) = match filter {
                     Some(filter) => filter.apply(&operations, &rows)?,
@@ -286,11 +332,17 @@ impl Rows {
     }
 
     /// No rows, as they would come.
-    fn empty(&self) -> Result<(Vec<ChangelogOperation>, RecordBatch)> {
+    fn empty(&self, selector: Option<&RowSelector>) -> Result<(Vec<ChangelogOperation>, RecordBatch)> {
         match self {
-            Self::Live { scan, .. } => scan.apply(RecordBatch::new_empty(scan.projection.arrow_schema().clone())),
+            Self::Live { scan, .. } => {
+                let rows = RecordBatch::new_empty(scan.projection.arrow_schema().clone());
+                scan.apply(selector, rows, Some(&Positions::Range(0..0)))
+            }
             Self::Set { set, filter, .. } => {
-                let rows = RecordBatch::new_empty(set.output_schema().clone());
+                let mut rows = RecordBatch::new_empty(set.output_schema().clone());
+                if let Some(selector) = selector {
+                    (_, rows) = selector.select(Vec::new(), &rows, None)?;
+                }
                 match filter {
                     Some(filter) => filter.apply(&[], &rows),
                     None => Ok((Vec::new(), rows)),
@@ -298,4 +350,9 @@ impl Rows {
             }
         }
     }
+}
+
+/// Position of the last row of a batch, which is never empty.
+fn last_of(positions: &Positions) -> u64 {
+    positions.len().checked_sub(1).and_then(|last| positions.get(last)).unwrap_or(0)
 }

@@ -8,8 +8,9 @@ use iceberg::spec::Schema;
 
 use crate::error::ReadError;
 use crate::event::Event;
+use crate::lanes::{Ahead, Lanes, StreamLanes};
 use crate::options::ReadOptions;
-use crate::position::{Base, Config, CursorPlace, LaneCursor, Position};
+use crate::position::{Base, Config, Cursor, CursorPlace, Parts, Position, Stand};
 use crate::{Result, columns};
 
 /// The state of a stream after the last complete snapshot: what the next one is read with.
@@ -26,25 +27,34 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// The position here, or that far in the next snapshot.
+    /// The position here, or that far in the next snapshot, of lanes of which some may be ahead.
     pub(crate) fn position(
         &self,
         table: &Table,
         options: &ReadOptions,
-        cursor: Option<LaneCursor>,
+        lanes: &StreamLanes,
+        cursor: Option<Cursor>,
+        ahead: &Ahead,
     ) -> Option<Position> {
-        Some(Position {
-            table_uuid: table.metadata().uuid(),
-            branch: options.branch.clone(),
-            config: Config::of(options),
+        let current = Stand {
             key: self.key.clone(),
             identifier_ids: self.identifier_ids.clone(),
             base: self.base?,
-            lanes: cursor.into_iter().collect(),
+            cursor,
             ordinal: self.ordinal,
             schema_id: self.schema_id,
             snapshot_watermark_ms: Some(self.watermark_ms).filter(|time_ms| *time_ms != i64::MIN),
             table_watermark_ms: None,
+        };
+        let parts = match ahead.is_empty() {
+            true => Parts::one(lanes.range.clone(), current),
+            false => Parts::new(ahead.parts(&lanes.range, &current)).ok()?,
+        };
+        Some(Position {
+            table_uuid: table.metadata().uuid(),
+            branch: options.branch.clone(),
+            config: Config::of(options, lanes),
+            parts,
         })
     }
 }
@@ -56,13 +66,19 @@ impl Position {
     /// [`TableError::TableReplaced`](frazil_table::TableError::TableReplaced), [`ReadError::ConfigChanged`].
     pub(crate) fn check(&self, table: &Table, options: &ReadOptions) -> Result<()> {
         check_table_uuid(table.metadata(), self.table_uuid)?;
-        let mut changed = self.config.difference_to(&Config::of(options));
+        let wanted = options.lanes.as_ref().unwrap_or(&Lanes::SINGLE);
+        // Whoever names no route takes this one.
+        let route = wanted.route.unwrap_or(self.config.lanes().0);
+        let lanes = StreamLanes { route, n_lanes: wanted.n_lanes, range: wanted.range.clone() };
+        let mut changed = self.config.difference_to(&Config::of(options, &lanes));
         if self.branch != options.branch {
             changed = if changed.is_empty() { "branch".to_owned() } else { format!("branch, {changed}") };
         }
         if changed.is_empty() { Ok(()) } else { Err(ReadError::ConfigChanged { changed }) }
     }
+}
 
+impl Stand {
     /// The key of the stream, if it is the one that the options name, or they name none.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod share;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -14,15 +15,17 @@ use frazil_table::scan::Projection;
 use frazil_table::{FieldId, SnapshotId, Table, TableError};
 use iceberg::spec::SchemaRef as TableSchemaRef;
 
-use crate::delivery::{Changes, Pairing, Reading};
+use crate::alignment::AlignmentMember;
+use crate::delivery::{Changes, Demand, Pairing, Reading};
 use crate::engine::EngineStats;
 use crate::error::ReadError;
 use crate::event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
 use crate::filter::ChangeFilter;
 use crate::follow::{Plan, Planned, mark, plan, plan_range};
+use crate::lanes::{Ahead, Done, Lanes, Route, Selection, StreamLanes};
 use crate::options::{From, Mode, OnKeyChange, ReadOptions, SchemaMode};
 use crate::place::{Delivered, Place};
-use crate::position::{Base, CursorPlace, LaneCursor, Position};
+use crate::position::{Base, Cursor, CursorPlace, Parts, Position, Stand};
 use crate::range::{Detour, Step};
 use crate::resume::Consumed;
 use crate::rows::pinned;
@@ -44,7 +47,7 @@ pub async fn read_changes(table: &Table, options: ReadOptions) -> Result<ChangeS
     let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &options.branch)?;
     let (planned, resumed) = start(table, &options)?;
     let plan = plan_range(table, &lineage, &planned, &options)?;
-    ChangeStream::open(table, &lineage, options, plan, resumed.as_ref()).await
+    ChangeStream::open(table, &lineage, options, plan, resumed).await
 }
 
 /// Opens the changes of a table that grows: [`ChangeStream::next`] gives `None` when all that there is has been
@@ -63,7 +66,7 @@ pub async fn follow_changes(table: &Table, options: ReadOptions) -> Result<Chang
     let lineage = Lineage::of_branch(table.metadata(), table.metadata_location(), &options.branch)?;
     let (planned, resumed) = start(table, &options)?;
     let plan = plan(table, &lineage, &planned, &options)?;
-    ChangeStream::open(table, &lineage, options, plan, resumed.as_ref()).await
+    ChangeStream::open(table, &lineage, options, plan, resumed).await
 }
 
 /// A position like another, of the same table with the same options, at another place: the next snapshot is the one
@@ -86,25 +89,43 @@ pub fn position_at(table: &Table, other: &Position, from: &From) -> Result<Posit
         Some(snapshot) => table.schema_of(snapshot)?,
         None => table.metadata().current_schema().clone(),
     };
-    Ok(Position {
+    let at = Stand {
         identifier_ids: identifier_ids(&schema),
         base,
-        lanes: Vec::new(),
+        cursor: None,
         schema_id: schema.schema_id(),
         snapshot_watermark_ms: None,
-        ..other.clone()
-    })
+        ..other.oldest().clone()
+    };
+    Ok(Position { parts: Parts::one(other.lanes().range, at), ..other.clone() })
 }
 
-/// Where to start planning, and the position to go on from, if it is that of a stream that had begun.
-fn start(table: &Table, options: &ReadOptions) -> Result<(Planned, Option<Position>)> {
-    let From::Position(position) = &options.from else { return Ok((Planned::Start(options.from.clone()), None)) };
+/// Where a stream goes on.
+#[derive(Debug, Default)]
+struct Resumed {
+    /// Where the lanes stand that are furthest behind, if the stream had begun there.
+    oldest: Option<Stand>,
+    /// The others.
+    ahead: Ahead,
+    /// The route, which is chosen once.
+    route: Option<Route>,
+}
+
+/// Where to start planning, and where to go on.
+fn start(table: &Table, options: &ReadOptions) -> Result<(Planned, Resumed)> {
+    StreamLanes::check(options.lanes.as_ref())?;
+    let From::Position(position) = &options.from else {
+        return Ok((Planned::Start(options.from.clone()), Resumed::default()));
+    };
     position.check(table, options)?;
-    let started = position.started_snapshot_id();
-    let planned = Planned::After(Consumed { base: position.base, started });
+    let position = position.part(options.lanes.as_ref().unwrap_or(&Lanes::SINGLE).range.clone())?;
+    let oldest = position.oldest().clone();
+    let started = oldest.cursor.map(|cursor| cursor.snapshot_id);
+    let planned = Planned::After(Consumed { base: oldest.base, started });
+    let ahead = Ahead::of(position.parts.iter().cloned(), &oldest);
     // Where nothing has been seen of a table, its schema and key are not known either.
-    let is_fresh = position.base == Base::Empty && started.is_none();
-    Ok((planned, (!is_fresh).then(|| position.as_ref().clone())))
+    let is_fresh = oldest.base == Base::Empty && started.is_none();
+    Ok((planned, Resumed { oldest: (!is_fresh).then_some(oldest), ahead, route: position.lanes().route }))
 }
 
 fn identifier_ids(schema: &TableSchemaRef) -> Vec<FieldId> {
@@ -129,7 +150,11 @@ pub struct ChangeStream {
     watermark_ms: i64,
     standing: Standing,
     /// How far an earlier stream got with the snapshot that comes first.
-    resumed: Option<LaneCursor>,
+    resumed: Option<Cursor>,
+    /// Lanes that an earlier stream brought further.
+    ahead: Ahead,
+    /// Says when a snapshot may begin.
+    alignment: Option<AlignmentMember>,
     current: Option<Current>,
     markers: Markers,
 }
@@ -149,6 +174,10 @@ struct Current {
     output: Projection,
     /// Schema of the batches.
     shown: SchemaRef,
+    /// Columns that decide the lane of a row, with route `key`.
+    lane_key: Vec<FieldId>,
+    /// Lanes that have something of it already.
+    ahead: Vec<(Range<u16>, Done)>,
     /// `None` while they are not open: at first, and after an error.
     changes: Option<Changes>,
     /// What has been handled.
@@ -181,16 +210,11 @@ fn pinned_schema(table: &Table, options: &ReadOptions, steps: &[Step]) -> Result
 }
 
 /// The schema of the first rows, or the one that was told last.
-fn start_schema(
-    table: &Table,
-    lineage: &Lineage,
-    steps: &[Step],
-    resumed: Option<&Position>,
-) -> Result<TableSchemaRef> {
-    let told = resumed.and_then(|position| table.metadata().schema_by_id(position.schema_id)).cloned();
+fn start_schema(table: &Table, lineage: &Lineage, steps: &[Step], resumed: Option<&Stand>) -> Result<TableSchemaRef> {
+    let told = resumed.and_then(|stand| table.metadata().schema_by_id(stand.schema_id)).cloned();
     // What has begun was announced with its schema.
     let first = steps.first().map(|step| &step.snapshot).filter(|first| {
-        let cursor = resumed.and_then(|position| position.lanes.first());
+        let cursor = resumed.and_then(|stand| stand.cursor);
         let announced = cursor.filter(|cursor| cursor.place != CursorPlace::Begun { n_told: 0 });
         told.is_none() || announced.is_some_and(|cursor| cursor.snapshot_id.get() == first.snapshot_id())
     });
@@ -210,16 +234,27 @@ impl ChangeStream {
         lineage: &Lineage,
         options: ReadOptions,
         plan: Plan,
-        resumed: Option<&Position>,
+        resumed: Resumed,
     ) -> Result<Self> {
         let Plan { steps, before, planned, is_finished } = plan;
+        let Resumed { oldest: resumed, ahead, route } = resumed;
+        let resumed = resumed.as_ref();
+        let n_started = resumed.map_or(0, |stand| stand.ordinal);
+        // A range is one step, and around what is gone there are others: they are looked at when they begin.
+        if options.mode != Mode::Net && steps.iter().all(|step| step.detour.is_none()) {
+            ahead.check(n_started, before, &steps)?;
+        }
         let pinned_schema = pinned_schema(table, &options, &steps)?;
         let start_schema = start_schema(table, lineage, &steps, resumed)?;
-        let key = match (options.mode, resumed) {
-            (Mode::Append, _) => Vec::new(),
-            (_, Some(position)) => position.key_of(table, &start_schema, &options)?,
-            _ => columns::key_ids(table, &start_schema, lineage.head(), options.key.as_deref()).await?,
+        // Rows that are only added have no need of a key, but for their lanes.
+        let may_need_key = |lanes: &Lanes| matches!(lanes.route.or(route), None | Some(Route::Key));
+        let needs_key = options.mode != Mode::Append || options.lanes.as_ref().is_some_and(may_need_key);
+        let key = match resumed {
+            _ if !needs_key => Vec::new(),
+            Some(stand) => stand.key_of(table, &start_schema, &options)?,
+            None => columns::key_ids(table, &start_schema, lineage.head(), options.key.as_deref()).await?,
         };
+        let lanes = StreamLanes::resolve(options.lanes.as_ref(), route, table, &key, options.mode)?;
         if options.mode == Mode::Upsert && key.is_empty() {
             return Err(TableError::invalid(format!(
                 "mode `upsert` needs a key, and table `{}` has neither identifier fields nor equality deletes over one \
@@ -248,22 +283,27 @@ impl ChangeStream {
             output_ids,
             hidden_ids: Vec::new(),
             filter,
+            lanes,
             counters: Arc::default(),
         };
-        let key_names = columns::names_of(table, &key);
+        let key_names = match reading.options.mode {
+            Mode::Append => Vec::new(),
+            _ => columns::names_of(table, &key),
+        };
         let output = reading.output(&output_schema)?;
         let schema = match exact_before {
             true => output.arrow_schema().clone(),
             false => nullable_schema(output.arrow_schema(), &key, &key_names)?,
         };
-        let header = StreamHeader { schema, schema_id: output_schema.schema_id(), key: key_names, exact_before };
+        let StreamLanes { route, n_lanes, range } = reading.lanes.clone();
+        let lanes = Lanes { route: Some(route), n_lanes, range };
+        let header = StreamHeader { schema, schema_id: output_schema.schema_id(), key: key_names, lanes, exact_before };
         let identifier_ids =
-            resumed.map_or_else(|| identifier_ids(&start_schema), |position| position.identifier_ids.clone());
-        let n_started = resumed.map_or(0, |position| position.ordinal);
-        let watermark_ms = resumed.and_then(|position| position.snapshot_watermark_ms).unwrap_or(i64::MIN);
+            resumed.map_or_else(|| identifier_ids(&start_schema), |stand| stand.identifier_ids.clone());
+        let watermark_ms = resumed.and_then(|stand| stand.snapshot_watermark_ms).unwrap_or(i64::MIN);
         // The announcement of a schema is left out where it was made, and not because nothing changes.
         let schema_id = match resumed {
-            Some(position) if reading.pinned_schema.is_none() => position.schema_id,
+            Some(stand) if reading.pinned_schema.is_none() => stand.schema_id,
             _ => header.schema_id,
         };
         let standing = Standing {
@@ -286,7 +326,9 @@ impl ChangeStream {
             n_started,
             watermark_ms,
             standing,
-            resumed: resumed.and_then(|position| position.lanes.first().copied()),
+            resumed: resumed.and_then(|stand| stand.cursor),
+            ahead,
+            alignment: None,
             current: None,
             markers: Markers::default(),
         })
@@ -300,6 +342,14 @@ impl ChangeStream {
     /// What the readers of the stream have done so far.
     pub fn engine_stats(&self) -> EngineStats {
         self.reading.counters.stats()
+    }
+
+    /// From now on snapshots begin only when the group of `member` lets them: [`ChangeStream::next`] waits for streams
+    /// that are too far behind. Its place is given up when the stream is dropped.
+    pub fn align(&mut self, mut member: AlignmentMember) {
+        let watermark_ms = Some(self.standing.watermark_ms).filter(|time_ms| *time_ms != i64::MIN);
+        member.stands_at(self.standing.ordinal, watermark_ms);
+        self.alignment = Some(member);
     }
 
     /// Nothing can come after what [`ChangeStream::next`] still gives, however the table grows.
@@ -336,8 +386,11 @@ impl ChangeStream {
             }
             let header = self.header.clone();
             let schema_id = self.schema_id;
-            *self = Self::open(&table, &lineage, options, plan, None).await?;
-            self.header = header;
+            let route = Some(self.reading.lanes.route);
+            let resumed = Resumed { ahead: self.ahead.clone(), route, ..Resumed::default() };
+            let opened = Self::open(&table, &lineage, options, plan, resumed).await?;
+            let alignment = self.alignment.take();
+            *self = Self { header, alignment, ..opened };
             self.schema_id = schema_id;
             self.standing.schema_id = schema_id;
             return Ok(());
@@ -364,13 +417,13 @@ impl ChangeStream {
     ///
     /// In mode `net` a range is delivered as a whole, and its position is that before it until it is complete.
     pub fn position(&self) -> Option<Position> {
-        let Reading { table, options, .. } = &self.reading;
+        let Reading { table, options, lanes, .. } = &self.reading;
         let cursor = match &self.current {
             Some(_) if options.mode == Mode::Net => None,
             Some(current) => current.cursor(&self.markers),
             None => self.resumed,
         };
-        self.standing.position(table, options, cursor)
+        self.standing.position(table, options, lanes, cursor, &self.ahead)
     }
 
     /// The next event; `None` at the end of the range, or of what there is so far.
@@ -407,13 +460,22 @@ impl ChangeStream {
                     ordinal: self.n_started,
                     watermark_ms: self.watermark_ms,
                 };
+                if let Some(member) = &self.alignment {
+                    member.complete(current.snapshot.ordinal, self.watermark_ms);
+                }
                 self.current = None;
                 return Ok(Some(end));
             }
             let n_steps = if self.reading.options.mode == Mode::Net { self.steps.len() } else { 1 };
             let steps: Vec<Step> = self.steps.iter().take(n_steps).cloned().collect();
-            if steps.is_empty() {
+            let Some(last) = steps.last() else {
+                if let Some(member) = &self.alignment {
+                    member.idle();
+                }
                 return Ok(None);
+            };
+            if let Some(member) = &self.alignment {
+                member.begin(self.n_started, last.watermark_ms).await;
             }
             let opening = self.opening(steps).await?;
             self.steps.drain(..n_steps);
@@ -431,6 +493,7 @@ impl ChangeStream {
         let new_key = self.key_change(&steps).await?;
         let is_net = self.reading.options.mode == Mode::Net;
         let pairing = match &new_key {
+            _ if self.reading.options.mode == Mode::Append => Pairing::RowId,
             // Rows before and after have no key in common.
             Some(_) => Pairing::Never,
             None if is_net && self.key.is_empty() => Pairing::Never,
@@ -462,9 +525,28 @@ impl ChangeStream {
         });
         let watermark_ms = last.watermark_ms;
         let place = self.resumed_place(first)?;
-        let mut current = Current { steps, snapshot, watermark_ms, pairing, output, shown, changes: None, place };
+        let ahead = self.ahead_in(&steps)?;
+        let lane_key = new_key.as_ref().map_or_else(|| self.key.clone(), |(key, _)| key.clone());
+        let mut current =
+            Current { steps, snapshot, watermark_ms, pairing, output, shown, lane_key, ahead, changes: None, place };
         current.changes = Some(current.open(&self.reading).await?);
         Ok(Opening { current, new_key })
+    }
+
+    /// What lanes that are ahead have got of these steps.
+    fn ahead_in(&self, steps: &[Step]) -> Result<Vec<(Range<u16>, Done)>> {
+        if self.ahead.is_empty() {
+            return Ok(Vec::new());
+        }
+        match steps.first().and_then(|first| first.detour) {
+            Some(Detour::Restart { .. }) => return Ok(Vec::new()),
+            Some(detour) => self.ahead.check_detour(self.n_started, detour)?,
+            None => {}
+        }
+        // The steps of a range are one.
+        let last = if self.reading.options.mode == Mode::Net { steps.len().saturating_sub(1) } else { 0 };
+        self.ahead.check(self.n_started, self.standing.base, steps.get(last..).unwrap_or_default())?;
+        Ok(self.ahead.of_snapshot(self.n_started))
     }
 
     /// How far an earlier stream got with the rows of this step, which comes first.
@@ -525,7 +607,10 @@ impl ChangeStream {
             }
             let event = detour_event(step, snapshot);
             match step.detour {
-                Some(Detour::Restart { .. }) => first = event,
+                Some(Detour::Restart { .. }) => {
+                    first = event;
+                    self.ahead = Ahead::default();
+                }
                 _ => others.extend(event),
             }
         }
@@ -565,18 +650,26 @@ fn detour_event(step: &Step, snapshot: &Arc<SnapshotInfo>) -> Option<Event> {
 
 impl Current {
     /// How far the snapshot has been delivered; `None` if nothing of it has been.
-    fn cursor(&self, markers: &Markers) -> Option<LaneCursor> {
+    fn cursor(&self, markers: &Markers) -> Option<Cursor> {
         let place = self.place.map(CursorPlace::Row).or_else(|| markers.place())?;
-        Some(LaneCursor { lane: 0, snapshot_id: self.snapshot.snapshot_id, place })
+        Some(Cursor { snapshot_id: self.snapshot.snapshot_id, place })
     }
 
     async fn open(&mut self, reading: &Reading) -> Result<Changes> {
+        let selection = Selection {
+            lanes: reading.lanes.clone(),
+            key: self.lane_key.clone(),
+            after: self.place,
+            ahead: self.ahead.clone(),
+        };
+        if selection.is_nothing() {
+            return Ok(Changes::default());
+        }
+        let demand = Demand { pairing: &self.pairing, output: &self.output, selection: &selection };
         match (reading.options.mode, self.steps.as_slice()) {
-            (Mode::Net, steps) => reading.net_changes(steps, &self.pairing, &self.output, self.place).await,
-            (_, [step]) if step.detour.is_some() && !step.is_full => {
-                reading.detour(step, &self.pairing, &self.output, self.place).await
-            }
-            (_, [step]) => reading.changes(step, &self.pairing, &self.output, self.place).await,
+            (Mode::Net, steps) => reading.net_changes(steps, demand).await,
+            (_, [step]) if step.detour.is_some() && !step.is_full => reading.detour(step, demand).await,
+            (_, [step]) => reading.changes(step, demand).await,
             _ => Err(TableError::Internal { detail: "changes of several snapshots at once".to_owned() }.into()),
         }
     }

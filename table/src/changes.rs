@@ -16,7 +16,7 @@ use iceberg::spec::{Operation, SnapshotRef};
 
 pub use backlog::Backlog;
 pub use row_set::RowSet;
-pub use rows::{RowChanges, RowSource, added_rows, deletes_in_scope, row_changes};
+pub use rows::{RowChanges, RowSource, added_rows, deletes_in_scope, fetch_ahead_only, row_changes};
 
 use crate::Result;
 use crate::bounds;

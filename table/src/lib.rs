@@ -4,7 +4,7 @@
 //! [`Table`]), [`manifest`] and [`mod@file`] (what a snapshot lists), [`lineage`] (which snapshots follow each
 //! other), [`changes`] (what one snapshot added and removed), [`scan`] (rows of one data file, by field id),
 //! [`deletes`] (which of them are live), [`mod@write`] (new data and delete files), [`commit`] (how the table changes).
-//! Beside them stands [`watermark`] (how far a table's events reach).
+//! Beside them stand [`watermark`] (how far a table's events reach) and [`hash`] (numbers by which rows are spread).
 
 mod avro;
 mod bounds;
@@ -16,6 +16,7 @@ pub mod deletes;
 mod error;
 pub mod file;
 pub mod filter;
+pub mod hash;
 mod ids;
 pub mod lineage;
 pub mod manifest;

@@ -33,7 +33,7 @@ pub use options::WriteOptions;
 pub use paths::WrittenPaths;
 pub use position::{DeleteTarget, PositionDeleteWriter};
 pub use sort::{RowSorter, SortedRows};
-pub(crate) use transform::minimal;
+pub(crate) use transform::{bytes_at, longs, minimal};
 pub use upsert::{UpsertWriter, WrittenChanges};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use frazil_reader::{
     ChangelogOperation, DuplicateKeys, FilterUpdates, OnExpired, OnKeyChange, OnNonAppend, OnReplaceMismatch,
-    OnRollback, ReplaceCheck,
+    OnRollback, ReplaceCheck, Route,
 };
 
 use crate::format::value::Longs;
@@ -43,6 +43,30 @@ impl std::convert::From<KindArg> for ChangelogOperation {
             KindArg::UpdateBefore => Self::UpdateBefore,
             KindArg::UpdateAfter => Self::UpdateAfter,
             KindArg::Delete => Self::Delete,
+        }
+    }
+}
+
+/// What decides the lane of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RouteArg {
+    /// Its partition
+    Partition,
+    /// Its key: changes of one key are in one lane
+    Key,
+    /// Its file; there is no order between files
+    File,
+    /// All rows are in lane 0
+    Single,
+}
+
+impl std::convert::From<RouteArg> for Route {
+    fn from(route: RouteArg) -> Self {
+        match route {
+            RouteArg::Partition => Self::Partition,
+            RouteArg::Key => Self::Key,
+            RouteArg::File => Self::File,
+            RouteArg::Single => Self::Single,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Options that contradict each other, or that would have no effect: whoever passes one expects something of it.
 
-use frazil_reader::To;
+use frazil_reader::{N_LANES_MAX, To};
 
-use crate::args::{FormatArg, ModeArg, ReadArgs};
+use crate::args::{FormatArg, ModeArg, ReadArgs, RouteArg};
 use crate::error::CliError;
 
 /// Refuses what cannot be meant. `is_terminal` says that the output is one.
@@ -41,6 +41,9 @@ fn check_rows(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
         ("--emit-noop-updates", args.emit_noop_updates),
         ("--on-key-change", args.on_key_change.is_some()),
         ("--on-non-append", args.on_non_append.is_some()),
+        ("--lanes", args.lanes.is_some()),
+        ("--route", args.route.is_some()),
+        ("--lane-range", args.lane_range.is_some()),
         ("--on-expired", args.on_expired.is_some()),
         ("--on-rollback", args.on_rollback.is_some()),
         ("--style", args.style.is_some()),
@@ -63,8 +66,13 @@ fn check_rows(args: &ReadArgs, format: FormatArg) -> Result<(), CliError> {
 
 fn check_changes(args: &ReadArgs) -> Result<(), CliError> {
     let mode = args.mode;
-    if mode == ModeArg::Append && args.key.is_some() {
+    if mode == ModeArg::Append && args.key.is_some() && args.route != Some(RouteArg::Key) {
         return usage("option `--key` pairs updates, and --mode append has none; leave one of them out");
+    }
+    if let Some(range) = &args.lane_range
+        && range.end > args.lanes.unwrap_or(N_LANES_MAX)
+    {
+        return usage("option `--lane-range` ends after the last lane; the end is not part of it, and at most --lanes");
     }
     if args.filter_updates.is_some() && args.filter.is_none() {
         return usage(

@@ -1,27 +1,19 @@
 //! Changes that are not from one snapshot to the next: back to a parent, or over a gap.
 
 use frazil_table::changes::{RowChanges, row_changes, snapshot_changes};
-use frazil_table::scan::Projection;
 use iceberg::spec::SnapshotRef;
 
-use super::{Changes, Pairing, Reading, is_replace};
+use super::{Changes, Demand, Reading, is_replace};
 use crate::Result;
 use crate::net::Fold;
 use crate::options::OnReplaceMismatch;
-use crate::place::Place;
 use crate::range::{Detour, Step};
 use crate::resolution::Unchanged;
 use crate::split::resolved;
 
 impl Reading {
-    /// Opens what a detour delivers: all of it, or what comes after a place.
-    pub(crate) async fn detour(
-        &self,
-        step: &Step,
-        pairing: &Pairing,
-        output: &Projection,
-        after: Option<Place>,
-    ) -> Result<Changes> {
+    /// Opens what is wanted of what a detour delivers.
+    pub(crate) async fn detour(&self, step: &Step, demand: Demand<'_>) -> Result<Changes> {
         let rows = match (step.detour, &step.parent) {
             (Some(Detour::Leap), Some(before)) => self.difference(before, &step.snapshot).await?,
             (Some(Detour::Undo), Some(undone)) => match self.inverse(undone, &step.snapshot).await? {
@@ -31,8 +23,8 @@ impl Reading {
             // What is left out, and full scans, which are none of this.
             _ => return Ok(Changes::default()),
         };
-        let set = self.resolve(step, rows, pairing, output, Unchanged::Cancel).await?;
-        Ok(self.rest_of(Changes::new(resolved(set, self.filter.as_ref())), after))
+        let set = self.resolve(step, rows, demand, Unchanged::Cancel).await?;
+        Ok(self.wanted_of(resolved(set, self.filter.as_ref()), demand))
     }
 
     /// By what the rows of two snapshots differ, however far they are apart.

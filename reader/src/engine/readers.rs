@@ -36,10 +36,8 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     enumerator: Enumerator,
-    /// Not handed out.
-    splits: VecDeque<Split>,
-    /// Where the first of them starts.
-    first_position: u64,
+    /// Not handed out, each with the position that it starts at.
+    splits: VecDeque<(Split, u64)>,
     /// What was read of splits that are not delivered.
     outputs: BTreeMap<usize, Output>,
 }
@@ -58,10 +56,9 @@ impl Shared {
 }
 
 impl Readers {
-    /// Starts `n_readers` of them, or as many as there are splits. The first split starts at `first_position`.
+    /// Starts `n_readers` of them, or as many as there are splits. Each split comes with the position that it starts at.
     pub(crate) fn start(
-        splits: VecDeque<Split>,
-        first_position: u64,
+        splits: VecDeque<(Split, u64)>,
         n_readers: usize,
         buffer_bytes_max: u64,
         counters: Arc<Counters>,
@@ -70,7 +67,7 @@ impl Readers {
         debug!(n_splits = splits.len(), n_readers, buffer_bytes_max, "readers started");
         count(&counters.n_change_sets);
         let enumerator = Enumerator::new(splits.len(), Marks::of_cap(buffer_bytes_max));
-        let state = State { enumerator, splits, first_position, outputs: BTreeMap::new() };
+        let state = State { enumerator, splits, outputs: BTreeMap::new() };
         let shared =
             Arc::new(Shared { state: Mutex::new(state), taken: Notify::new(), added: Notify::new(), counters });
         let mut tasks = JoinSet::new();
@@ -144,8 +141,7 @@ async fn next_split(shared: &Shared) -> Option<(usize, Split, u64)> {
             let mut state = shared.lock();
             match state.enumerator.on_idle() {
                 Decision::HandOut(index) => {
-                    let first_position = std::mem::take(&mut state.first_position);
-                    let split = state.splits.pop_front()?;
+                    let (split, first_position) = state.splits.pop_front()?;
                     state.outputs.entry(index).or_default();
                     count(&shared.counters.n_splits);
                     debug!(split = index, path = %split.file.path, "split handed out");

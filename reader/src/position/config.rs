@@ -3,6 +3,7 @@
 //! They are kept in the clear and not as a hash, so that an error can name the one that has changed.
 
 use super::PositionError;
+use crate::lanes::{N_LANES_MAX, Route, StreamLanes};
 use crate::options::{
     DuplicateKeys, Mode, OnKeyChange, OnNonAppend, OnReplaceMismatch, ReadOptions, ReplaceCheck, SchemaMode,
 };
@@ -35,7 +36,7 @@ const NAMES: [&str; N_CHOICES] = [
 pub(super) const CONFIG_BYTES: usize = N_CHOICES + 6;
 
 impl Config {
-    pub(crate) fn of(options: &ReadOptions) -> Self {
+    pub(crate) fn of(options: &ReadOptions, lanes: &StreamLanes) -> Self {
         let mode = options.mode;
         let (schema, pinned_schema_id) = match options.schema {
             SchemaMode::Follow => (0, 0),
@@ -74,12 +75,33 @@ impl Config {
                     OnNonAppend::AddedOnly if mode == Mode::Append => 2,
                     _ => 0,
                 },
-                // There is one route: all rows in one lane.
-                0,
+                match lanes.route {
+                    Route::Single => 0,
+                    Route::Partition => 1,
+                    Route::Key => 2,
+                    Route::File => 3,
+                },
             ],
             pinned_schema_id,
-            n_lanes: 1,
+            n_lanes: lanes.n_lanes,
         }
+    }
+
+    /// The route, and how many lanes there are.
+    pub(crate) fn lanes(&self) -> (Route, u16) {
+        let route = match self.choices {
+            [.., 1] => Route::Partition,
+            [.., 2] => Route::Key,
+            [.., 3] => Route::File,
+            // Others are refused when a position is read.
+            [.., _] => Route::Single,
+        };
+        (route, self.n_lanes)
+    }
+
+    /// All rows are in the one lane that there is, as in all streams once.
+    pub(super) fn has_one_lane(&self) -> bool {
+        self.lanes() == (Route::Single, 1)
     }
 
     /// Names of the options by which two configurations differ, separated by commas; empty if they are the same.
@@ -107,7 +129,10 @@ impl Config {
         let missing = PositionError::Malformed("a part is missing");
         let (choices, rest) = bytes.split_first_chunk::<N_CHOICES>().ok_or(missing.clone())?;
         let (id, rest) = rest.split_first_chunk::<4>().ok_or(missing.clone())?;
-        let n_lanes = rest.first_chunk::<2>().ok_or(missing)?;
-        Ok(Self { choices: *choices, pinned_schema_id: i32::from_le_bytes(*id), n_lanes: u16::from_le_bytes(*n_lanes) })
+        let n_lanes = u16::from_le_bytes(*rest.first_chunk::<2>().ok_or(missing)?);
+        if matches!(choices, [.., route] if *route > 3) || !(1..=N_LANES_MAX).contains(&n_lanes) {
+            return Err(PositionError::Malformed("its lanes are of no known kind"));
+        }
+        Ok(Self { choices: *choices, pinned_schema_id: i32::from_le_bytes(*id), n_lanes })
     }
 }

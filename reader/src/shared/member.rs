@@ -16,7 +16,7 @@ use crate::Result;
 use crate::discovery::TableWatch;
 use crate::event::{Event, SnapshotInfo, StreamHeader};
 use crate::options::To;
-use crate::position::Position;
+use crate::position::{Position, Stand};
 use crate::stream::ChangeStream;
 
 /// What [`SharedStream::next_or_idle`] gives.
@@ -346,7 +346,7 @@ impl SharedStream {
                 *snapshot = shared.counted(snapshot);
             }
             Event::SnapshotEnd { snapshot, snapshot_watermark_ms } => {
-                let before_ms = shared.position.snapshot_watermark_ms.unwrap_or(i64::MIN);
+                let before_ms = shared.position.snapshot_watermark_ms().unwrap_or(i64::MIN);
                 *snapshot_watermark_ms = before_ms.max(*snapshot_watermark_ms);
                 *snapshot = shared.counted(snapshot);
             }
@@ -362,17 +362,19 @@ impl SharedStream {
     /// The consumer stands after an event of the scan.
     fn took(&mut self, told: &Told) {
         let Some(shared) = &mut self.shared else { return };
-        let mut watermark_ms = shared.position.snapshot_watermark_ms;
+        let mut watermark_ms = shared.position.snapshot_watermark_ms();
         if let Event::SnapshotEnd { snapshot_watermark_ms, .. } = &told.event {
             watermark_ms = watermark_ms.max(Some(*snapshot_watermark_ms));
             shared.n_left = shared.n_left.map(|n_left| n_left.saturating_sub(1));
         }
         if let Some(position) = &told.position {
-            shared.position = Position {
-                ordinal: position.ordinal.wrapping_add(shared.shift),
+            // The lanes of what is shared stand at one place.
+            let stand = position.oldest();
+            shared.position = position.at(Stand {
+                ordinal: stand.ordinal.wrapping_add(shared.shift),
                 snapshot_watermark_ms: watermark_ms,
-                ..position.clone()
-            };
+                ..stand.clone()
+            });
         }
         shared.table = Some(told.table.clone());
     }

@@ -123,11 +123,11 @@ fn is_among(ids: Option<&[FieldId]>, all: Option<&[FieldId]>) -> bool {
 }
 
 fn union_of(columns: impl Iterator<Item = Option<Vec<FieldId>>>) -> Option<Vec<FieldId>> {
-    columns.fold(Some(Vec::new()), |all, ids| {
-        let (mut all, ids) = (all?, ids?);
-        insert(&mut all, ids);
-        Some(all)
-    })
+    let mut all = Vec::new();
+    for ids in columns {
+        insert(&mut all, ids?);
+    }
+    Some(all)
 }
 
 #[cfg(test)]

@@ -15,8 +15,9 @@ use crate::delivery::Reading;
 use crate::event::{ChangeBatch, ChangelogOperation, SnapshotInfo};
 use crate::filter::{ChangeFilter, Updates};
 use crate::follow::{Plan, plan, plan_range};
+use crate::lanes::{Ahead, StreamLanes};
 use crate::options::{From, Mode, ReadOptions, To};
-use crate::position::{Base, Position};
+use crate::position::{Base, Position, Stand};
 use crate::shared::{Boundary, Needs, PathStep, Union};
 use crate::standing::{Markers, Standing};
 use crate::upsert::nullable_schema;
@@ -47,6 +48,11 @@ impl ChangeStream {
         self.reading.pinned_schema.as_ref().map(|schema| schema.schema_id())
     }
 
+    /// The lanes that it reads.
+    pub(crate) fn lanes(&self) -> &StreamLanes {
+        &self.reading.lanes
+    }
+
     /// What has to be read for it.
     pub(crate) fn needs(&self) -> Needs {
         let Reading { options, output_ids, filter, .. } = &self.reading;
@@ -64,10 +70,12 @@ impl ChangeStream {
         if self.current.is_some() || self.resumed.is_some() {
             return None;
         }
-        let position = self.position().filter(|position| position.lanes.is_empty())?;
+        let position = self.position()?;
+        let stand = position.only().filter(|stand| stand.cursor.is_none())?;
         // Of a table that has nothing yet, schema and key are those of the first snapshot that comes.
-        let is_settled = position.base != Base::Empty || !self.steps.is_empty();
-        is_settled.then(|| (Boundary::of(&position), position))
+        let is_settled = stand.base != Base::Empty || !self.steps.is_empty();
+        let boundary = Boundary::of(stand);
+        is_settled.then_some((boundary, position))
     }
 
     /// The snapshots that are planned and not begun.
@@ -148,13 +156,14 @@ impl ChangeStream {
             true => plan_range(&table, &lineage, &planned, &options)?,
             false => plan(&table, &lineage, &planned, &options)?,
         };
-        let watermark_ms = position.snapshot_watermark_ms.unwrap_or(i64::MIN);
+        let stand = position.oldest();
+        let watermark_ms = stand.snapshot_watermark_ms.unwrap_or(i64::MIN);
         let standing = Standing {
             base: before,
-            key: position.key.clone(),
-            identifier_ids: position.identifier_ids.clone(),
-            schema_id: position.schema_id,
-            ordinal: position.ordinal,
+            key: stand.key.clone(),
+            identifier_ids: stand.identifier_ids.clone(),
+            schema_id: stand.schema_id,
+            ordinal: stand.ordinal,
             watermark_ms,
         };
         Ok(Self {
@@ -165,19 +174,22 @@ impl ChangeStream {
                 output_ids: self.reading.output_ids.clone(),
                 hidden_ids: Vec::new(),
                 filter: self.reading.filter.clone(),
+                lanes: self.reading.lanes.clone(),
                 counters: self.reading.counters.clone(),
             },
             steps: VecDeque::from(steps),
             planned,
             is_finished,
-            schema_id: position.schema_id,
+            schema_id: stand.schema_id,
             header: self.header.clone(),
-            key: position.key.clone(),
-            identifier_ids: position.identifier_ids.clone(),
-            n_started: position.ordinal,
+            key: stand.key.clone(),
+            identifier_ids: stand.identifier_ids.clone(),
+            n_started: stand.ordinal,
             watermark_ms,
             standing,
-            resumed: position.lanes.first().copied(),
+            resumed: stand.cursor,
+            ahead: Ahead::default(),
+            alignment: None,
             current: None,
             markers: Markers::default(),
         })
@@ -186,12 +198,12 @@ impl ChangeStream {
 
 impl Boundary {
     /// That of a position between two snapshots.
-    pub(crate) fn of(position: &Position) -> Self {
+    pub(crate) fn of(stand: &Stand) -> Self {
         Self {
-            base: position.base,
-            key: position.key.clone(),
-            identifier_ids: position.identifier_ids.clone(),
-            schema_id: position.schema_id,
+            base: stand.base,
+            key: stand.key.clone(),
+            identifier_ids: stand.identifier_ids.clone(),
+            schema_id: stand.schema_id,
         }
     }
 }

@@ -231,6 +231,21 @@ fn sorted(table: &Table, mut rows: RowChanges) -> RowChanges {
     rows
 }
 
+/// Some rows of changes, of whose files only those are fetched ahead that will be read.
+pub fn fetch_ahead_only(
+    table: &Table,
+    mut sources: Vec<RowSource>,
+    is_read: impl Fn(&FileEntry) -> bool,
+) -> Vec<RowSource> {
+    if sources.iter().all(|source| is_read(&source.file)) {
+        return sources;
+    }
+    let files = || sources.iter().map(|source| &*source.file).filter(|file| is_read(file));
+    let ahead = Arc::new(table.read_ahead(files));
+    sources.iter_mut().for_each(|source| source.ahead = Some(ahead.clone()));
+    sources
+}
+
 fn partitions(files: &[Arc<FileEntry>]) -> BTreeMap<(SpecId, PartitionTuple), Vec<Arc<FileEntry>>> {
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for file in files {

@@ -11,8 +11,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta};
 use iceberg::spec::{PartitionSpec, PrimitiveType, Transform};
 use uuid::Uuid;
 
-use super::transform::murmur3;
 use crate::file::{PartitionTuple, PartitionValue};
+use crate::hash::murmur3;
 use crate::ids::FieldId;
 use crate::table::Table;
 

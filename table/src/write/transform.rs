@@ -15,6 +15,7 @@ use chrono::{Datelike, NaiveDate, TimeDelta};
 use iceberg::spec::{PrimitiveType, Transform};
 
 use crate::file::PartitionValue;
+use crate::hash::hashes;
 use crate::{Result, TableError};
 
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
@@ -81,7 +82,7 @@ pub(super) fn value(array: &ArrayRef, row: usize) -> Option<PartitionValue> {
 }
 
 /// Integers, dates and times as plain numbers; `None` for other types.
-pub(super) fn longs(array: &ArrayRef) -> Option<Int64Array> {
+pub(crate) fn longs(array: &ArrayRef) -> Option<Int64Array> {
     fn of<T>(array: &ArrayRef) -> Option<Int64Array>
     where
         T: ArrowPrimitiveType,
@@ -99,7 +100,7 @@ pub(super) fn longs(array: &ArrayRef) -> Option<Int64Array> {
 }
 
 /// Bytes of text, binary and fixed values.
-pub(super) fn bytes_at(array: &ArrayRef, row: usize) -> Option<&[u8]> {
+pub(crate) fn bytes_at(array: &ArrayRef, row: usize) -> Option<&[u8]> {
     if let Some(values) = array.as_string_opt::<i32>() {
         Some(values.value(row).as_bytes())
     } else if let Some(values) = array.as_binary_opt::<i32>() {
@@ -128,29 +129,11 @@ fn identity(array: &ArrayRef) -> Option<ArrayRef> {
 
 fn bucket(n: u32, primitive: &PrimitiveType, array: &ArrayRef) -> Option<ArrayRef> {
     let n = i32::try_from(n).ok().filter(|n| *n > 0)?;
-    let number = |hash: u32| i64::from((hash.cast_signed() & i32::MAX) % n);
-    let of_long = |value: i64| number(murmur3(&value.to_le_bytes()));
-    let buckets: Int64Array = match primitive {
-        PrimitiveType::Int
-        | PrimitiveType::Long
-        | PrimitiveType::Date
-        | PrimitiveType::Time
-        | PrimitiveType::Timestamp
-        | PrimitiveType::Timestamptz => longs(array)?.unary(of_long),
-        // Nanoseconds hash as the microseconds that they lie in.
-        PrimitiveType::TimestampNs | PrimitiveType::TimestamptzNs => {
-            longs(array)?.unary(|value: i64| of_long(value.div_euclid(1000)))
-        }
-        PrimitiveType::Decimal { .. } => {
-            let values = array.as_primitive_opt::<Decimal128Type>()?;
-            values.unary(|value: i128| number(murmur3(minimal(&value.to_be_bytes()))))
-        }
-        PrimitiveType::String | PrimitiveType::Binary | PrimitiveType::Fixed(_) | PrimitiveType::Uuid => (0..array
-            .len())
-            .map(|row| if array.is_null(row) { None } else { bytes_at(array, row).map(|bytes| number(murmur3(bytes))) })
-            .collect(),
-        PrimitiveType::Boolean | PrimitiveType::Float | PrimitiveType::Double => return None,
-    };
+    // They have hashes and no buckets.
+    if matches!(primitive, PrimitiveType::Boolean | PrimitiveType::Float | PrimitiveType::Double) {
+        return None;
+    }
+    let buckets: Int64Array = hashes(array)?.unary(|hash| i64::from((hash.cast_signed() & i32::MAX) % n));
     Some(Arc::new(buckets))
 }
 
@@ -218,25 +201,6 @@ pub(crate) fn minimal(bytes: &[u8]) -> &[u8] {
         rest = rest.get(1..).unwrap_or_default();
     }
     rest
-}
-
-/// Murmur3, x86, 32 bits, seed 0.
-pub(super) fn murmur3(bytes: &[u8]) -> u32 {
-    const C1: u32 = 0xcc9e_2d51;
-    const C2: u32 = 0x1b87_3593;
-    let mix = |word: u32| word.wrapping_mul(C1).rotate_left(15).wrapping_mul(C2);
-    let (words, tail) = bytes.as_chunks::<4>();
-    let mut hash = words.iter().fold(0_u32, |hash, word| {
-        (hash ^ mix(u32::from_le_bytes(*word))).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
-    });
-    if !tail.is_empty() {
-        hash ^= mix(tail.iter().rev().fold(0, |word, byte| (word << 8) | u32::from(*byte)));
-    }
-    // Lengths are taken modulo 2^32, as the algorithm says.
-    hash ^= u32::try_from(bytes.len() & 0xffff_ffff).unwrap_or(0);
-    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
-    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
-    hash ^ (hash >> 16)
 }
 
 #[cfg(test)]

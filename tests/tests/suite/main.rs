@@ -28,6 +28,7 @@ mod follow;
 #[path = "../contract/integrity.rs"]
 mod integrity;
 mod killed;
+mod lanes;
 mod locks;
 mod places;
 mod positions;

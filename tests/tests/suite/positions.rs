@@ -46,7 +46,7 @@ pub fn push(items: &mut Vec<Item>, event: Event) {
     }
 }
 
-async fn all(table: &Table, options: ReadOptions) -> Result<Vec<Item>, ReadError> {
+pub async fn all(table: &Table, options: ReadOptions) -> Result<Vec<Item>, ReadError> {
     let mut stream = read_changes(table, options).await?;
     let mut items = Vec::new();
     while let Some(event) = stream.next().await? {
@@ -56,7 +56,7 @@ async fn all(table: &Table, options: ReadOptions) -> Result<Vec<Item>, ReadError
 }
 
 /// As a consumer would keep it.
-fn kept(stream: &ChangeStream) -> Option<Position> {
+pub fn kept(stream: &ChangeStream) -> Option<Position> {
     let position = stream.position()?;
     let text = position.to_string();
     let read: Position = text.parse().unwrap();
@@ -99,7 +99,7 @@ pub fn difference(got: &[Item], expected: &[Item]) -> Option<String> {
     ))
 }
 
-fn modes() -> Vec<ReadOptions> {
+pub fn modes() -> Vec<ReadOptions> {
     let mut all = Vec::new();
     for mode in [Mode::Changelog, Mode::Upsert, Mode::Append] {
         for from in [From::Earliest, From::Full] {
