@@ -255,4 +255,4 @@ class Consumer(Stoppable):
 def _pause(n_failures: int) -> float:
     """Seconds before the next attempt: twice as long each time, and not all clients at once."""
     shortest, longest = _BACK_OFF_SECONDS
-    return random.uniform(0.5, 1.0) * min(shortest * 2 ** min(n_failures - 1, 16), longest)
+    return random.uniform(0.5, 1.0) * min(shortest * 2.0 ** min(n_failures - 1, 16), longest)
