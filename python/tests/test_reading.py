@@ -161,8 +161,9 @@ class Reading(unittest.TestCase):
         consumer = client.consumer("fx.upsert_v2")
         next(consumer)
         client.close()
-        with self.assertRaises(StopIteration):
-            consumer.poll(10)
+        self.assertFalse(consumer.is_ended)
+        self.assertIsNone(consumer.poll(10))
+        self.assertTrue(consumer.is_ended)
         self.assertEqual(list(reader), [])
 
     def test_the_functions_of_the_module_use_the_server_of_the_environment(self) -> None:

@@ -44,7 +44,8 @@ _GRPC_OPTIONS: dict[str, str | int] = {
     "grpc.http2.max_pings_without_data": 0,
     # gRPC would wait for up to two minutes before it connects anew.
     "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 100,
+    # This is how long an attempt may take: a busy machine needs more than the pause between two.
+    "grpc.min_reconnect_backoff_ms": 5_000,
     "grpc.max_reconnect_backoff_ms": 2_000,
 }
 

@@ -86,6 +86,7 @@ class Consumer(Stoppable):
         self._version: int | None = None
         self._position: str | None = None
         self._committed: str | None = None
+        self._is_ended = False
         self._channel: Channel[ChangeBatch] = Channel(_N_WAITING_MAX)
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -106,6 +107,11 @@ class Consumer(Stoppable):
         return self._position
 
     @property
+    def is_ended(self) -> bool:
+        """Nothing more comes: the end was reached, or the consumer was closed."""
+        return self._is_ended
+
+    @property
     def group(self) -> str | None:
         """Name of the group, if there is one."""
         return self._group
@@ -120,22 +126,28 @@ class Consumer(Stoppable):
             FrazilError: the stream cannot go on.
         """
         while True:
-            batch = self._channel.take()
+            try:
+                batch = self._channel.take()
+            except StopIteration:
+                self._is_ended = True
+                raise
             if self._hand_out(batch):
                 return batch
 
     def poll(self, timeout: float) -> ChangeBatch | None:
-        """The next batch, if it comes within so many seconds.
+        """The next batch, if it comes within so many seconds; :attr:`is_ended` says whether another may.
 
         Raises:
             FrazilError: the stream cannot go on.
-            StopIteration: nothing more comes.
         """
         deadline = time.monotonic() + timeout
         while True:
             try:
                 batch = self._channel.take(max(deadline - time.monotonic(), 0))
             except TimeoutError:
+                return None
+            except StopIteration:
+                self._is_ended = True
                 return None
             if self._hand_out(batch):
                 return batch
