@@ -110,11 +110,28 @@ pub(crate) async fn commit_position(
         let message = format!("group `{}` has version {version}, and not {expected}", request.group);
         return Err(status(Code::Aborted, "GROUP_CHANGED", &message, Advice::ReloadAndRetry));
     }
+    let position = whole(&request.group, known.as_ref(), position)?;
     let version = version.saturating_add(1);
     let time_to_live_ms = known.and_then(|group| group.time_to_live_ms);
-    store(service, &table, &request.group, request.position.clone(), version, time_to_live_ms).await?;
+    store(service, &table, &request.group, position.to_string(), version, time_to_live_ms).await?;
     service.metrics().positions_kept.inc();
     Ok(v1::CommitPositionResponse { version })
+}
+
+/// A position of some lanes moves those lanes, and leaves the others where they are.
+fn whole(name: &str, known: Option<&Group>, position: Position) -> Result<Position, Status> {
+    let lanes = position.lanes();
+    if lanes.range == (0..lanes.n_lanes) {
+        return Ok(position);
+    }
+    let Some(known) = known else {
+        let message = format!(
+            "group `{name}` is not there, and the position is of some lanes only; keep the position of the whole flight \
+             first, which comes with it"
+        );
+        return Err(status(Code::FailedPrecondition, "GROUP_NOT_FOUND", &message, Advice::FixRequest));
+    };
+    position_of(known)?.with(&position).map_err(|error| of_read(&error.into()))
 }
 
 pub(crate) async fn reset_group(

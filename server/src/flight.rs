@@ -14,7 +14,7 @@ use arrow_flight::{
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
@@ -22,7 +22,7 @@ use self::flights::Flights;
 use self::stream::{Content, N_WAITING_MAX, Outlet};
 use crate::request::{Reading, reading};
 use crate::service::Service;
-use crate::status::{invalid, of_read, status};
+use crate::status::{internal, invalid, of_read, status};
 
 /// Bytes of a request, at most: names, a condition, a position.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
@@ -109,6 +109,7 @@ impl FlightService for FlightApi {
         let (content, table) = content(&self.service, offer).await?;
         let metrics = self.service.metrics().stream(&table);
         let (sender, receiver) = mpsc::channel(N_WAITING_MAX);
+        let (end, ended) = oneshot::channel();
         let outlet = Outlet {
             sender,
             cancelled,
@@ -119,8 +120,14 @@ impl FlightService for FlightApi {
             _permit: permit,
         };
         // Ends by itself when the client goes, the flight is cancelled or the server is to end.
-        tokio::spawn(stream::run(outlet, content));
-        Ok(Response::new(ReceiverStream::new(receiver).boxed()))
+        tokio::spawn(stream::run(outlet, content, end));
+        let ended = futures::stream::once(ended).filter_map(async |ended| match ended {
+            Ok(Ok(())) => None,
+            Ok(Err(status)) => Some(Err(status)),
+            Err(_) => Some(Err(internal("the task of a stream has ended amid it"))),
+        });
+        // What waits is sent first, and then how it ended.
+        Ok(Response::new(ReceiverStream::new(receiver).map(Ok).chain(ended).boxed()))
     }
 
     async fn do_put(&self, _request: Request<Streaming<FlightData>>) -> Answer<Self::DoPutStream> {
@@ -150,7 +157,15 @@ async fn content(service: &Service, offer: tickets::Offer) -> Result<(Content, S
     let watch = service.watch(&request.table).await?;
     let table = watch.newest();
     let name = request.table.clone();
-    let content = match reading(&request, &service.limits())? {
+    let mut reading = reading(&request, &service.limits())?;
+    if offer.end_lane > 0
+        && let Reading::Changes(options, _) = &mut reading
+        && let Some(lanes) = &mut options.lanes
+    {
+        let lane = |lane| u16::try_from(lane).map_err(|_| invalid("the ticket offers lanes that there are not"));
+        lanes.range = lane(offer.first_lane)?..lane(offer.end_lane)?;
+    }
+    let content = match reading {
         Reading::Rows(options) => {
             let rows = frazil_reader::read_rows(&table, *options).await.map_err(|error| of_read(&error))?;
             Content::Rows(Box::new(rows))

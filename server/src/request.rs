@@ -3,8 +3,9 @@
 use frazil_proto::v1;
 use frazil_proto::v1::ReadChangesRequest;
 use frazil_reader::{
-    At, ChangelogOperation, DEFAULT_BATCH_ROWS, DuplicateKeys, FilterUpdates, From, Mode, OnExpired, OnKeyChange,
-    OnNonAppend, OnReplaceMismatch, OnRollback, ReadOptions, ReplaceCheck, RowsOptions, SchemaMode, To,
+    At, ChangelogOperation, DEFAULT_BATCH_ROWS, DuplicateKeys, FilterUpdates, From, Lanes, Mode, N_LANES_MAX,
+    OnExpired, OnKeyChange, OnNonAppend, OnReplaceMismatch, OnRollback, ReadOptions, ReplaceCheck, Route, RowsOptions,
+    SchemaMode, To,
 };
 use frazil_table::MAIN_BRANCH;
 use frazil_table::filter::Filter;
@@ -67,12 +68,36 @@ pub(crate) fn reading(request: &ReadChangesRequest, limits: &Limits) -> Result<R
         drop_kinds,
         schema: schema(request)?,
         emit_noop_updates: request.emit_noop_updates,
+        lanes: lanes(request)?,
         readers: usize::try_from(request.readers.max(1)).unwrap_or(1),
         memory_limit_bytes: limits.stream_memory_bytes,
         batch_rows: batch_rows(request),
         ..policies(request)?
     };
     Ok(Reading::Changes(Box::new(options), request.follow))
+}
+
+/// The lanes that are spread over the endpoints; `None` if there is one stream in one order.
+fn lanes(request: &ReadChangesRequest) -> Result<Option<Lanes>, Status> {
+    let route = match choice("route", v1::Route::try_from(request.route))? {
+        v1::Route::Unspecified => None,
+        v1::Route::Partition => Some(Route::Partition),
+        v1::Route::Key => Some(Route::Key),
+        v1::Route::File => Some(Route::File),
+        v1::Route::Single => Some(Route::Single),
+    };
+    if request.endpoints <= 1 && request.lanes == 0 && route.is_none() {
+        return Ok(None);
+    }
+    let n_lanes = match u16::try_from(request.lanes) {
+        Ok(0) => N_LANES_MAX,
+        Ok(n_lanes) if n_lanes <= N_LANES_MAX => n_lanes,
+        _ => return Err(invalid(format!("`lanes` is above {N_LANES_MAX}, the most"))),
+    };
+    if request.endpoints > u32::from(n_lanes) {
+        return Err(invalid(format!("`endpoints` is above {n_lanes}, the number of lanes")));
+    }
+    Ok(Some(Lanes { route, n_lanes, range: 0..n_lanes }))
 }
 
 fn policies(request: &ReadChangesRequest) -> Result<ReadOptions, Status> {
@@ -128,10 +153,14 @@ fn rows(request: &ReadChangesRequest, limits: &Limits) -> Result<RowsOptions, St
         || !request.start.is_empty()
         || !request.end.is_empty()
         || !request.group.is_empty()
-        || !request.drop_kinds.is_empty();
+        || !request.drop_kinds.is_empty()
+        || request.endpoints > 1
+        || request.lanes > 0
+        || request.route != 0;
     if is_of_changes {
         return Err(invalid(
-            "`start`, `end`, `follow`, `group` and `drop_kinds` are for changes; MODE_ROWS takes the state from `at`",
+            "`start`, `end`, `follow`, `group`, `drop_kinds`, `endpoints`, `lanes` and `route` are for changes; MODE_ROWS \
+             takes the state from `at`",
         ));
     }
     Ok(RowsOptions {
@@ -271,6 +300,8 @@ mod tests {
     #[case(r#"{"drop_kinds": [0]}"#, "`drop_kinds`")]
     #[case(r#"{"schema_id": 1}"#, "`schema_id` is for SCHEMA_MODE_PINNED")]
     #[case(r#"{"schema": "SCHEMA_MODE_PINNED"}"#, "needs `schema_id`")]
+    #[case(r#"{"lanes": 257}"#, "`lanes` is above 256")]
+    #[case(r#"{"lanes": 4, "endpoints": 5}"#, "`endpoints` is above 4")]
     #[case(r#"{"readers": 65}"#, "`readers` is above 64")]
     #[case(r#"{"batch_rows": 1048577}"#, "`batch_rows` is above")]
     fn what_is_wrong_is_named(#[case] json: &str, #[case] expected: &str) {

@@ -328,7 +328,7 @@ impl FilterUpdates {
 #[repr(i32)]
 pub enum Route {
     /// ROUTE_PARTITION if the table is partitioned and has no key, or one that contains every source column of the
-    /// partition; else ROUTE_KEY if there is a key, and ROUTE_FILE if there is none.
+    /// partition; else ROUTE_KEY if there is a key, and ROUTE_FILE if there is none. Always ROUTE_KEY in MODE_UPSERT.
     Unspecified = 0,
     /// Rows of one partition share a lane.
     Partition = 1,

@@ -21,12 +21,13 @@ use crate::status::{internal, invalid, status};
 use crate::{changes_service, tables_service};
 
 /// Names of all actions, and what they do.
-pub(super) const ALL: [(&str, &str); 11] = [
+pub(super) const ALL: [(&str, &str); 12] = [
     ("CancelFlightInfo", "Ends the streams of a flight. Body: arrow.flight.protocol.CancelFlightInfoRequest"),
     ("RenewFlightEndpoint", "A ticket that lives longer. Body: arrow.flight.protocol.RenewFlightEndpointRequest"),
     ("commit-position", "Keeps a position for a group. Body: frazil.v1.CommitPositionRequest"),
     ("describe-group", "Where a group stands. Body: frazil.v1.DescribeGroupRequest"),
     ("list-groups", "All groups. Body: frazil.v1.ListGroupsRequest"),
+    ("reset-group", "Moves a group to another place. Body: frazil.v1.ResetGroupRequest"),
     ("delete-group", "Forgets a group. Body: frazil.v1.DeleteGroupRequest"),
     ("watermark", "Up to which event time a table is complete. Body: frazil.v1.GetWatermarkRequest"),
     ("wait-watermark", "The same whenever it changes, until a time is reached. Body: frazil.v1.WaitWatermarkRequest"),
@@ -59,6 +60,10 @@ pub(super) async fn run(
         "list-groups" => {
             let request: v1::ListGroupsRequest = message(body, "the body")?;
             answer(body, &changes_service::list_groups(service, &request).await?)?
+        }
+        "reset-group" => {
+            let request: v1::ResetGroupRequest = message(body, "the body")?;
+            answer(body, &changes_service::reset_group(service, &request).await?)?
         }
         "delete-group" => {
             let request: v1::DeleteGroupRequest = message(body, "the body")?;

@@ -5,20 +5,21 @@ use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
+use frazil_proto::v1;
 use frazil_proto::v1::ReadChangesRequest;
 use frazil_reader::change_columns::{ChangeColumns, Style};
-use frazil_reader::{From, ReadOptions, StreamHeader, To, follow_changes, read_changes, read_rows};
+use frazil_reader::{From, Lanes, ReadOptions, Route, StreamHeader, To, follow_changes, read_changes, read_rows};
+use frazil_table::Table;
 use frazil_table::lineage::Lineage;
-use frazil_table::{Advice, Table};
 use prost::Message;
 use serde_json::json;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::encode::schema_bytes;
 use super::tickets::Offer;
 use crate::request::{Reading, reading};
 use crate::service::Service;
-use crate::status::{internal, invalid, of_read, of_table, status};
+use crate::status::{internal, invalid, of_read, of_table};
 
 /// What a descriptor asks for: the changes of the table that a path names, or what a command says, as protobuf or JSON.
 ///
@@ -76,6 +77,7 @@ impl Opened {
         let metadata = json!({
             "table": self.table.name(),
             "table_uuid": self.table.metadata().uuid(),
+            "position": self.request.start.strip_prefix("position:"),
             "key": header.map(|header| &header.key),
             "exact_before": header.map(|header| header.exact_before),
             "schema_id": header.map(|header| header.schema_id),
@@ -122,9 +124,22 @@ pub(super) async fn open(service: &Service, request: &ReadChangesRequest) -> Res
                 request.end = format!("snapshot:{id}");
             }
             let header = stream.header().clone();
+            if request.endpoints > 1 || request.lanes > 0 {
+                request.lanes = header.lanes.n_lanes.into();
+                request.route = header.lanes.route.map_or(v1::Route::Unspecified, route).into();
+            }
             let schema = ChangeColumns::of_changes(&header.schema, Style::Iceberg).schema().clone();
             Ok(Opened { request, table, schema, header: Some(header) })
         }
+    }
+}
+
+fn route(route: Route) -> v1::Route {
+    match route {
+        Route::Partition => v1::Route::Partition,
+        Route::Key => v1::Route::Key,
+        Route::File => v1::Route::File,
+        Route::Single => v1::Route::Single,
     }
 }
 
@@ -161,10 +176,6 @@ pub(super) async fn flight_info(
     request: ReadChangesRequest,
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
-    if request.endpoints > 1 || request.lanes > 0 || request.route != 0 {
-        let message = "this version sends one stream; leave out `endpoints`, `lanes` and `route`";
-        return Err(status(Code::Unimplemented, "UNSUPPORTED", message, Advice::FixRequest));
-    }
     let opened = open(service, &request).await?;
     let limits = service.limits();
     let time_to_live_ms = i64::try_from(limits.ticket_time_to_live.as_millis()).unwrap_or(i64::MAX);
@@ -174,13 +185,27 @@ pub(super) async fn flight_info(
         expires_at_ms: service.clock().now_ms().saturating_add(time_to_live_ms),
         ..Offer::default()
     };
+    let endpoints = match &opened.header {
+        Some(header) if request.endpoints > 1 => {
+            let n_endpoints = u16::try_from(request.endpoints).unwrap_or(u16::MAX);
+            let shares = header.lanes.shares(n_endpoints).into_iter();
+            let offer_of = |lanes: Lanes| Offer {
+                first_lane: lanes.range.start.into(),
+                end_lane: lanes.range.end.into(),
+                ..offer.clone()
+            };
+            shares.map(|lanes| endpoint(service, &offer_of(lanes))).collect()
+        }
+        _ => vec![endpoint(service, &offer)],
+    };
     Ok(FlightInfo {
         schema: opened.schema_bytes()?,
         flight_descriptor: Some(descriptor),
-        endpoint: vec![endpoint(service, &offer)],
+        // Between lanes there is no order inside a snapshot.
+        ordered: endpoints.len() == 1,
+        endpoint: endpoints,
         total_records: -1,
         total_bytes: -1,
-        ordered: true,
         app_metadata: opened.metadata(),
     })
 }

@@ -13,11 +13,12 @@ use frazil_proto::v1::{
 };
 use frazil_reader::change_columns::{ChangeColumns, Style};
 use frazil_reader::discovery::{DEFAULT_INTERVAL_MAX, TableWatch, pause_after};
-use frazil_reader::{ChangeStream, Event, ReadError, RowStream, SnapshotInfo};
+use frazil_reader::{ChangeStream, Event, Position, ReadError, RowStream, SnapshotInfo};
 use frazil_table::watermark::watermark_as_of;
 use frazil_table::{Advice, Clock, Table};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::{debug, info};
@@ -55,7 +56,7 @@ impl From<ArrowError> for Ended {
 
 /// The sending side of a stream.
 pub(super) struct Outlet {
-    pub(super) sender: Sender<Result<FlightData, Status>>,
+    pub(super) sender: Sender<FlightData>,
     /// The client cancelled the flight.
     pub(super) cancelled: CancellationToken,
     /// The server is to end.
@@ -74,22 +75,22 @@ pub(super) enum Content {
     Changes(Box<ChangeStream>, Table, Option<TableWatch>),
 }
 
-/// Sends everything, and tells the client how it ended.
-pub(super) async fn run(outlet: Outlet, content: Content) {
+/// Sends everything, and tells the client how it ended: whoever was sent a part only must not take it for the whole.
+pub(super) async fn run(outlet: Outlet, content: Content, end: oneshot::Sender<Result<(), Status>>) {
     let ended = match content {
         Content::Rows(stream) => rows(&outlet, *stream).await,
         Content::Changes(stream, table, watch) => Changes::new(&outlet, table, &stream).run(*stream, watch).await,
     };
     match ended {
-        Ok(()) => {}
+        // Nobody hears of it if the client has gone.
+        Ok(()) => drop(end.send(Ok(()))),
         Err(Ended::Gone) => debug!("the client of a stream has gone"),
-        // Whoever does not read does not hear of it either.
         Err(Ended::With(status)) => {
             outlet.metrics.failed(&reason_of(&status));
-            let _ = outlet.sender.try_send(Err(*status.clone()));
             if status.code() == Code::Internal {
                 tracing::error!(message = status.message(), "a stream failed");
             }
+            drop(end.send(Err(*status)));
         }
     }
 }
@@ -121,7 +122,7 @@ impl Outlet {
             biased;
             permit = self.sender.reserve() => {
                 let n_bytes = message.data_header.len() + message.data_body.len() + message.app_metadata.len();
-                permit.map_err(|_| Ended::Gone)?.send(Ok(message));
+                permit.map_err(|_| Ended::Gone)?.send(message);
                 self.metrics.sent(0, n_bytes);
                 Ok(())
             }
@@ -186,7 +187,9 @@ impl<'a> Changes<'a> {
     async fn run(mut self, mut stream: ChangeStream, mut watch: Option<TableWatch>) -> Sending<()> {
         let schema = self.encoder.schema();
         self.outlet.send(schema).await?;
-        self.position = text_of_position(&stream);
+        let position = stream.position();
+        self.snapshot_watermark_ms = position.as_ref().and_then(Position::snapshot_watermark_ms);
+        self.position = position.map(|position| position.to_string()).unwrap_or_default();
         let mut outage = Outage::default();
         loop {
             let next = tokio::select! {

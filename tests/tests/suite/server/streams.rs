@@ -261,9 +261,13 @@ async fn a_client_that_stops_reading_is_dropped_and_can_go_on() {
     let mut reading = Reading::open(&mut client, ticket).await.unwrap();
     let mut batches = vec![next(&mut reading).await];
     tokio::time::sleep(Duration::from_secs(2)).await;
-    while let Some(Ok(got)) = reading.next().await {
-        batches.push(got);
-    }
+    let ended = loop {
+        match reading.next().await.expect("the stream says how it ends") {
+            Ok(got) => batches.push(got),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(reason(&ended), (Code::Aborted, "CLIENT_STALLED".to_owned()));
     let n_rows = rows_of(&batches).len();
     assert!(n_rows < 4_000, "the server went on sending to a client that did not read");
     let position = &batches.last().unwrap().metadata.position;
@@ -271,4 +275,50 @@ async fn a_client_that_stops_reading_is_dropped_and_can_go_on() {
     let (rest, outcome) = read_all(&mut client, &request).await;
     outcome.unwrap();
     assert_eq!(n_rows + rows_of(&rest).len(), 4_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_share_the_rows_by_key_and_a_group_moves_lane_by_lane() {
+    let server = Server::start(Tables::default()).await;
+    let mut client = server.client().await;
+    let table = upserts().label();
+    let (whole, _) = read_all(&mut client, &json!({ "table": table })).await;
+    let request = json!({ "table": table, "endpoints": 3, "group": "g", "route": "ROUTE_KEY" });
+    let info = client.get_flight_info(super::wire::command(&request)).await.unwrap();
+    assert_eq!((info.endpoint.len(), info.ordered), (3, false));
+    let metadata: Value = serde_json::from_slice(&info.app_metadata).unwrap();
+    let commit = |position: &str| frazil_proto::v1::CommitPositionRequest {
+        table: table.clone(),
+        group: "g".to_owned(),
+        position: position.to_owned(),
+        expected_version: None,
+    };
+    let mut groups = frazil_proto::v1::changes_client::ChangesClient::new(server.channel().await);
+    groups.commit_position(commit(metadata["position"].as_str().unwrap())).await.unwrap();
+    let mut shares: Vec<Rows> = Vec::new();
+    for endpoint in info.endpoint {
+        let mut reading = Reading::open(&mut client, endpoint.ticket.unwrap()).await.unwrap();
+        let mut batches = Vec::new();
+        while let Some(got) = reading.next().await {
+            batches.push(got.unwrap());
+        }
+        // The first of them has been handled in whole, the others not at all.
+        if shares.is_empty() {
+            groups.commit_position(commit(&batches.last().unwrap().metadata.position)).await.unwrap();
+        }
+        shares.push(rows_of(&batches));
+    }
+    let n_rows: usize = shares.iter().map(Vec::len).sum();
+    assert_eq!(n_rows, rows_of(&whole).len());
+    assert!(shares.iter().all(|share| !share.is_empty()));
+    let again = json!({ "table": table, "endpoints": 2, "group": "g", "route": "ROUTE_KEY" });
+    let info = client.get_flight_info(super::wire::command(&again)).await.unwrap();
+    let mut rest = 0;
+    for endpoint in info.endpoint {
+        let mut reading = Reading::open(&mut client, endpoint.ticket.unwrap()).await.unwrap();
+        while let Some(got) = reading.next().await {
+            rest += got.unwrap().rows.num_rows();
+        }
+    }
+    assert_eq!(rest, n_rows - shares[0].len(), "lanes that were handled do not come again");
 }
