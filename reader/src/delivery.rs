@@ -147,6 +147,39 @@ enum Differences {
 }
 
 impl Reading {
+    /// # Errors
+    /// [`TableError::InvalidRequest`](frazil_table::TableError::InvalidRequest) if a column of the options is not in the
+    /// schema.
+    pub(crate) fn new(
+        table: &Table,
+        options: ReadOptions,
+        pinned_schema: Option<TableSchemaRef>,
+        output_schema: &TableSchemaRef,
+        lanes: StreamLanes,
+    ) -> Result<Self> {
+        let output_ids = match &options.columns {
+            Some(names) => Some(columns::ids_of(table, output_schema, names)?),
+            None => None,
+        };
+        let filter = match &options.filter {
+            Some(filter) => {
+                let rows = Arc::new(filter.bind(table, output_schema)?);
+                Some(ChangeFilter { rows, updates: options.filter_updates.into() })
+            }
+            None => None,
+        };
+        Ok(Self {
+            table: table.clone(),
+            options,
+            pinned_schema,
+            output_ids,
+            hidden_ids: Vec::new(),
+            filter,
+            lanes,
+            counters: Arc::default(),
+        })
+    }
+
     /// Schema in which the snapshot of a step is shown.
     pub(crate) fn output_schema(&self, step: &Step) -> Result<TableSchemaRef> {
         match &self.pinned_schema {

@@ -20,7 +20,6 @@ use crate::delivery::{Changes, Demand, Pairing, Reading};
 use crate::engine::EngineStats;
 use crate::error::ReadError;
 use crate::event::{ChangeBatch, ChangelogOperation, Event, Phase, SnapshotInfo, StreamHeader};
-use crate::filter::ChangeFilter;
 use crate::follow::{Plan, Planned, mark, plan, plan_range};
 use crate::lanes::{Ahead, Done, Lanes, Route, Selection, StreamLanes};
 use crate::options::{From, Mode, OnKeyChange, ReadOptions, SchemaMode};
@@ -264,28 +263,8 @@ impl ChangeStream {
             .into());
         }
         let output_schema = pinned_schema.clone().unwrap_or_else(|| start_schema.clone());
-        let output_ids = match &options.columns {
-            Some(names) => Some(columns::ids_of(table, &output_schema, names)?),
-            None => None,
-        };
         let exact_before = options.mode != Mode::Upsert;
-        let filter = match &options.filter {
-            Some(filter) => {
-                let rows = Arc::new(filter.bind(table, &output_schema)?);
-                Some(ChangeFilter { rows, updates: options.filter_updates.into() })
-            }
-            None => None,
-        };
-        let reading = Reading {
-            table: table.clone(),
-            options,
-            pinned_schema,
-            output_ids,
-            hidden_ids: Vec::new(),
-            filter,
-            lanes,
-            counters: Arc::default(),
-        };
+        let reading = Reading::new(table, options, pinned_schema, &output_schema, lanes)?;
         let key_names = match reading.options.mode {
             Mode::Append => Vec::new(),
             _ => columns::names_of(table, &key),

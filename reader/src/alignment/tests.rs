@@ -21,8 +21,8 @@ fn nobody_is_further_ahead_than_so_many_snapshots() {
     let mut alignment = Alignment::new(of_hours(2));
     let (fast, slow) = (alignment.join(0, None), alignment.join(0, None));
     for ordinal in 0..3 {
-        assert!(alignment.on_begin(fast, ordinal, ordinal as i64));
-        alignment.on_complete(fast, ordinal, ordinal as i64);
+        assert!(alignment.on_begin(fast, ordinal, ordinal.cast_signed()));
+        alignment.on_complete(fast, ordinal, ordinal.cast_signed());
     }
     assert!(!alignment.on_begin(fast, 3, 3));
     assert!(alignment.on_begin(slow, 0, 0));
@@ -121,7 +121,7 @@ fn play(seed: u64) {
                 let index = random.below(streams.len() as u64) as usize;
                 alignment.leave(streams.remove(index).id);
             }
-            2 => watermarks.push(watermarks.last().unwrap() + random.below(90_000) as i64),
+            2 => watermarks.push(watermarks.last().unwrap() + random.below(90_000).cast_signed()),
             _ => {}
         }
         if streams.is_empty() {

@@ -179,15 +179,15 @@ fn streams_of_every_fixture_table_are_together_the_whole() {
 #[test]
 fn streams_of_random_histories_are_together_the_whole() {
     let mut report = Report::new("lanes of histories");
-    for seed in 0..30 {
-        let built = random_table(seed, Compaction::Sound, 14);
+    for seed in 0..30_u16 {
+        let built = random_table(seed.into(), Compaction::Sound, 14);
         let table = built.table.table();
         wait(async {
             for options in modes() {
-                let options = ReadOptions { readers: 2, batch_rows: 1 + seed as usize % 5, ..options };
+                let options = ReadOptions { readers: 2, batch_rows: 1 + usize::from(seed) % 5, ..options };
                 let Ok(whole) = told(&table, options.clone()).await else { continue };
                 for route in ROUTES {
-                    let lanes = shares(route, 1 + seed as u16, [2, 3, 7][seed as usize % 3]);
+                    let lanes = shares(route, 1 + seed, [2, 3, 7][usize::from(seed) % 3]);
                     let outcome = check_shares(&table, &options, &whole, lanes, &mut report).await;
                     report.check(format!("seed {seed} {:?} {:?} {route}", options.mode, options.from), outcome);
                 }
