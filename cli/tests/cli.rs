@@ -23,6 +23,8 @@ mod groups;
 mod inspect;
 #[path = "cli/lock.rs"]
 mod lock;
+#[path = "cli/serve.rs"]
+mod serve;
 #[path = "cli/watermark.rs"]
 mod watermark;
 

@@ -156,7 +156,7 @@ async fn content(service: &Service, offer: tickets::Offer) -> Result<(Content, S
     let request = offer.request.ok_or_else(|| invalid("the ticket offers nothing"))?;
     let watch = service.watch(&request.table).await?;
     let table = watch.newest();
-    let name = request.table.clone();
+    let name = service.full_name(&request.table).await?;
     let mut reading = reading(&request, &service.limits())?;
     if offer.end_lane > 0
         && let Reading::Changes(options, _) = &mut reading

@@ -164,6 +164,12 @@ impl Service {
         self.inner.watches.load(source).await.map_err(|error| of_table(&error))
     }
 
+    /// The full name of a table, however it was named.
+    pub(crate) async fn full_name(&self, table: &str) -> Result<String, Status> {
+        let source = self.inner.resolver.source(table_name(table)?).await.map_err(|error| of_table(&error))?;
+        Ok(source.name().to_owned())
+    }
+
     /// A table as it is now.
     pub(crate) async fn table(&self, table: &str) -> Result<Table, Status> {
         let mut watch = self.watch(table).await?;

@@ -1,6 +1,7 @@
 //! From the names in requests to tables of the catalogs that are served. No path is looked up that a client names.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -50,7 +51,7 @@ impl Resolver {
         if let Some(folder) = &args.warehouse {
             let mut properties = own;
             properties.insert("type".to_owned(), Settings::option("WAREHOUSE", "path"));
-            properties.insert("warehouse".to_owned(), Settings::option("WAREHOUSE", folder));
+            properties.insert("warehouse".to_owned(), Settings::option("WAREHOUSE", &absolute(folder)?));
             configs.push(settings.config(FOLDER_CATALOG, &properties)?);
         } else if let Some(uri) = &global.catalog_uri {
             let mut properties = own;
@@ -141,6 +142,20 @@ impl Resolver {
         }
         Ok(found)
     }
+}
+
+/// The folder as every later look at it needs it; a store other than the local one is looked at when it is asked for.
+fn absolute(folder: &str) -> Result<String, CliError> {
+    if folder.contains("://") {
+        return Ok(folder.to_owned());
+    }
+    let wrong = |cause: &str| CliError::Usage(format!("`{folder}` cannot be served: {cause}; name a folder of tables"));
+    let path = Path::new(folder.strip_prefix("file:").unwrap_or(folder));
+    let path = path.canonicalize().map_err(|error| wrong(&error.to_string()))?;
+    if !path.is_dir() {
+        return Err(wrong("it is no folder"));
+    }
+    path.to_str().map(str::to_owned).ok_or_else(|| wrong("its path is no UTF-8 text"))
 }
 
 /// A name within a catalog. Only a folder may have tables outside of all namespaces.
