@@ -173,7 +173,7 @@ async fn command(mut cli: Cli, stop: Stop) -> Result<(), CliError> {
     reason = "a write that nobody takes cannot be cancelled: the program can only be ended around it"
 )]
 async fn until_stopped(work: impl Future<Output = Result<(), CliError>>, stop: Stop) -> Result<(), CliError> {
-    let (sender, receiver) = oneshot::channel();
+    let (sender, mut receiver) = oneshot::channel();
     let asked = stop.clone();
     tokio::spawn(async move {
         let (signal, exit_code) = stop_signal().await;
@@ -187,7 +187,7 @@ async fn until_stopped(work: impl Future<Output = Result<(), CliError>>, stop: S
     tokio::pin!(work);
     tokio::select! {
         biased;
-        Ok(signal) = receiver => {
+        Ok(signal) = &mut receiver => {
             match stop.is_awaited() {
                 false => Err(signal),
                 true => match tokio::time::timeout(END_TIMEOUT, work).await {
@@ -198,7 +198,11 @@ async fn until_stopped(work: impl Future<Output = Result<(), CliError>>, stop: S
                 },
             }
         }
-        outcome = &mut work => outcome,
+        outcome = &mut work => match receiver.try_recv() {
+            // It was asked to end, and did, before the signal was seen here.
+            Ok(signal) if stop.is_awaited() && !stop.is_end() && outcome.is_ok() => Err(signal),
+            _ => outcome,
+        },
     }
 }
 

@@ -111,9 +111,11 @@ pub(super) fn parse(text: &str, name: &str, environment: &Environment) -> Result
             }
             "compaction" => file.compaction(value, &mut settings.compaction)?,
             "lock" => file.lock(value, &mut settings.lock)?,
-            "positions" => file.positions(value, &mut settings.positions)?,
-            "reader" => file.reader(value, &mut settings.reader)?,
-            "server" => file.server(value, &mut settings.server)?,
+            "positions" => {
+                file.section(value, "positions", &positions::KEYS, |key, value| settings.positions.set(key, value))?
+            }
+            "reader" => file.section(value, "reader", &READER_KEYS, |key, value| settings.reader.set(key, value))?,
+            "server" => file.section(value, "server", &server::KEYS, |key, value| settings.server.set(key, value))?,
             other => return Err(file.unknown(key, "section", other, &SECTIONS)),
         }
     }
@@ -164,41 +166,22 @@ impl File<'_> {
         Ok(())
     }
 
-    fn reader(&self, value: &Spanned<DeValue<'_>>, settings: &mut ReaderSettings) -> Result<(), CliError> {
-        for (key, value) in self.table(value, "reader")? {
+    /// Takes the values of a section that has plain settings only.
+    fn section(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        section: &str,
+        keys: &[&str],
+        mut set: impl FnMut(&str, &str) -> Result<(), String>,
+    ) -> Result<(), CliError> {
+        for (key, value) in self.table(value, section)? {
             let name: &str = key.get_ref();
-            if !READER_KEYS.contains(&name) {
-                return Err(self.unknown(key, "setting", name, &READER_KEYS));
+            if !keys.contains(&name) {
+                return Err(self.unknown(key, "setting", name, keys));
             }
             let text = self.text_of(name, value)?;
             let wrong = |cause: String| self.wrong(value.span().start, &format!("{name}=`{text}` is wrong: {cause}"));
-            settings.set(name, &text).map_err(wrong)?;
-        }
-        Ok(())
-    }
-
-    fn positions(&self, value: &Spanned<DeValue<'_>>, settings: &mut PositionsSettings) -> Result<(), CliError> {
-        for (key, value) in self.table(value, "positions")? {
-            let name: &str = key.get_ref();
-            if !positions::KEYS.contains(&name) {
-                return Err(self.unknown(key, "setting", name, &positions::KEYS));
-            }
-            let text = self.text_of(name, value)?;
-            let wrong = |cause: String| self.wrong(value.span().start, &format!("{name}=`{text}` is wrong: {cause}"));
-            settings.set(name, &text).map_err(wrong)?;
-        }
-        Ok(())
-    }
-
-    fn server(&self, value: &Spanned<DeValue<'_>>, settings: &mut ServerSettings) -> Result<(), CliError> {
-        for (key, value) in self.table(value, "server")? {
-            let name: &str = key.get_ref();
-            if !server::KEYS.contains(&name) {
-                return Err(self.unknown(key, "setting", name, &server::KEYS));
-            }
-            let text = self.text_of(name, value)?;
-            let wrong = |cause: String| self.wrong(value.span().start, &format!("{name}=`{text}` is wrong: {cause}"));
-            settings.set(name, &text).map_err(wrong)?;
+            set(name, &text).map_err(wrong)?;
         }
         Ok(())
     }
