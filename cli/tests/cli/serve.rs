@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Stdio};
-use std::time::{Duration, Instant};
 
 use super::{error, frazil, run};
 
@@ -56,9 +55,7 @@ fn a_folder_is_served_without_settings_and_a_signal_ends_it_well() {
     assert!(server.metrics().contains("frazil_streams_open 0"));
     let pid = rustix::process::Pid::from_child(&server.child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let begin = Instant::now();
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     let mut rest = String::new();
     server.output.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
