@@ -17,7 +17,7 @@ use crate::args::GlobalArgs;
 use crate::clock;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::settings::{Catalogs, LockKind, LockSettings, Properties, Settings, option_properties, shown};
+use crate::settings::{LockKind, LockSettings, Properties, Settings, shown};
 
 /// For one catalog with all that is tried of it, whatever its own limits are.
 const CATALOG_TIMEOUT: Duration = Duration::from_secs(45);
@@ -33,7 +33,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 pub(crate) async fn run(global: &GlobalArgs) -> Result<(), CliError> {
     let settings = Settings::load(global)?;
     let catalogs = settings.catalogs()?;
-    let chosen = chosen(global, &catalogs)?;
+    let chosen = catalogs.chosen(global, "--catalog-uri")?;
     let catalogs_tried = join_all(chosen.iter().map(|(name, properties)| check(name, properties, &settings)));
     let (tried, lock) = tokio::join!(catalogs_tried, check_lock(settings.lock()));
     let report = Report {
@@ -54,30 +54,6 @@ pub(crate) async fn run(global: &GlobalArgs) -> Result<(), CliError> {
         0 if report.has_lock_failed() => Err(CliError::LockFailed),
         0 => Ok(()),
         n_failed => Err(CliError::CatalogsFailed { n_failed, n_catalogs: report.catalogs.len() }),
-    }
-}
-
-/// The catalog that the options name, else all; options go over the settings.
-fn chosen(global: &GlobalArgs, catalogs: &Catalogs) -> Result<Vec<(String, Properties)>, CliError> {
-    let own = option_properties(global)?;
-    let with_own = |name: &str, properties: &Properties| {
-        let mut properties = properties.clone();
-        properties.extend(own.clone());
-        (name.to_owned(), properties)
-    };
-    if let Some(uri) = &global.catalog_uri {
-        let name = global.catalog.clone().unwrap_or_else(|| "--catalog-uri".to_owned());
-        let configured = catalogs.get(&name).map(|(_, properties)| properties.clone()).unwrap_or_default();
-        let (name, mut properties) = with_own(&name, &configured);
-        properties.insert("uri".to_owned(), Settings::option("--catalog-uri", uri));
-        return Ok(vec![(name, properties)]);
-    }
-    match &global.catalog {
-        None => Ok(catalogs.iter().map(|(name, properties)| with_own(name, properties)).collect()),
-        Some(name) => match catalogs.get(name) {
-            Some((name, properties)) => Ok(vec![with_own(name, properties)]),
-            None => Err(catalogs.unknown(name)),
-        },
     }
 }
 

@@ -1,6 +1,5 @@
 //! What can go wrong, in one line, with what to do about it.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +8,7 @@ use arrow_schema::ArrowError;
 use frazil_lock::LockError;
 use frazil_reader::ReadError;
 use frazil_reader::groups::GroupError;
-use frazil_table::{Advice, TableError};
+use frazil_table::{Advice, TableError, with_causes};
 use serde_json::{Map, Value, json};
 
 /// Why a command failed.
@@ -222,17 +221,7 @@ impl CliError {
 
     /// The error and its causes, on one line.
     pub(crate) fn message(&self) -> String {
-        let mut message = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Some libraries repeat their cause in their own text.
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = error.source();
-        }
+        let message = with_causes(self);
         message.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 

@@ -226,6 +226,34 @@ impl Catalogs {
         }
     }
 
+    /// The catalog that the options name, else all; options go over the settings. One of which only the address is given
+    /// is called `unnamed`.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] if the settings do not have it, or an option is no `key=value`.
+    pub(crate) fn chosen(&self, global: &GlobalArgs, unnamed: &str) -> Result<Vec<(String, Properties)>, CliError> {
+        let own = option_properties(global)?;
+        let with_own = |name: &str, properties: &Properties| {
+            let mut properties = properties.clone();
+            properties.extend(own.clone());
+            (name.to_owned(), properties)
+        };
+        if let Some(uri) = &global.catalog_uri {
+            let name = global.catalog.as_deref().unwrap_or(unnamed);
+            let configured = self.get(name).map(|(_, properties)| properties.clone()).unwrap_or_default();
+            let (name, mut properties) = with_own(name, &configured);
+            properties.insert("uri".to_owned(), Settings::option("--catalog-uri", uri));
+            return Ok(vec![(name, properties)]);
+        }
+        match &global.catalog {
+            None => Ok(self.iter().map(|(name, properties)| with_own(name, properties)).collect()),
+            Some(name) => match self.get(name) {
+                Some((name, properties)) => Ok(vec![with_own(name, properties)]),
+                None => Err(self.unknown(name)),
+            },
+        }
+    }
+
     /// The error for a name that the settings do not have.
     pub(crate) fn unknown(&self, name: &str) -> CliError {
         let names = self.names();

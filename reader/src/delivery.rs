@@ -11,7 +11,6 @@ use frazil_table::changes::{
     RowChanges, RowSource, SnapshotChanges, added_rows, fetch_ahead_only, row_changes, snapshot_changes,
 };
 use frazil_table::deletes::{FileWithDeletes, KeySetLimit, in_reading_order};
-use frazil_table::file::FileEntry;
 use frazil_table::filter::BoundFilter;
 use frazil_table::scan::Projection;
 use frazil_table::{FieldId, SnapshotId, Table};
@@ -241,17 +240,20 @@ impl Reading {
     async fn full(&self, step: &Step, demand: Demand<'_>) -> Result<Vec<Split>> {
         // A filter may leave out files, but then others would have other ordinals than without it.
         let groups = groups_of(&self.table, &step.snapshot, None).await?;
-        let is_wanted = |file: &FileEntry| demand.selection.may_hold(file);
-        let wanted: Vec<Vec<FileWithDeletes>> =
-            groups.iter().map(|files| files.iter().filter(|(file, _)| is_wanted(file)).cloned().collect()).collect();
-        let ahead = self.table.read_ahead(|| in_reading_order(wanted.iter().map(Vec::as_slice)));
+        let mut ordinals = 0_u32..;
+        let mut wanted_of = |files: Vec<FileWithDeletes>| {
+            let numbered = files.into_iter().zip(ordinals.by_ref()).map(|(file, ordinal)| (ordinal, file));
+            numbered.filter(|(_, (file, _))| demand.selection.may_hold(file)).unzip()
+        };
+        let wanted: Vec<(Vec<u32>, Vec<FileWithDeletes>)> = groups.into_iter().map(&mut wanted_of).collect();
+        let ahead = self.table.read_ahead(|| in_reading_order(wanted.iter().map(|(_, files)| files.as_slice())));
         let filter = self.filter.as_ref().map(|filter| filter.rows.clone());
         let columns = demand.with_lane_columns(&self.table, demand.output.clone())?;
         let scan = self.scan(Take::All(ChangelogOperation::Insert), columns, filter);
         // The deletes of as many files may be in memory at once.
         let KeySetLimit { bytes_max } = self.key_set_limit();
         let limit = KeySetLimit { bytes_max: bytes_max / u64::try_from(self.options.readers.max(1)).unwrap_or(1) };
-        Ok(scan.full_splits(groups, is_wanted, ahead, limit))
+        Ok(scan.full_splits(wanted, ahead, limit))
     }
 
     fn inserts(&self, added: Vec<RowSource>, demand: Demand<'_>) -> Result<Vec<Split>> {

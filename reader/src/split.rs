@@ -81,21 +81,14 @@ impl Scan {
     /// ordinals too, and are not opened.
     pub(crate) fn full_splits(
         self,
-        groups: impl IntoIterator<Item = Vec<FileWithDeletes>>,
-        is_wanted: impl Fn(&FileEntry) -> bool,
+        groups: impl IntoIterator<Item = (Vec<u32>, Vec<FileWithDeletes>)>,
         ahead: ReadAhead,
         limit: KeySetLimit,
     ) -> Vec<Split> {
         let (scan, ahead) = (Arc::new(self), Arc::new(ahead));
         let mut splits = Vec::new();
-        let mut file_ordinal = 0;
-        for files in groups {
-            let first_ordinal = file_ordinal;
-            let ordinals = (first_ordinal..).zip(&files).filter(|(_, (file, _))| is_wanted(file));
-            let (ordinals, wanted): (Vec<u32>, Vec<FileWithDeletes>) =
-                ordinals.map(|(ordinal, file)| (ordinal, file.clone())).unzip();
-            file_ordinal = first_ordinal.saturating_add(u32::try_from(files.len()).unwrap_or(u32::MAX));
-            let group = Arc::new(Group { files: wanted, limit, deletes: OnceCell::new(), _ahead: ahead.clone() });
+        for (ordinals, files) in groups {
+            let group = Arc::new(Group { files, limit, deletes: OnceCell::new(), _ahead: ahead.clone() });
             splits.extend(ordinals.into_iter().zip(&group.files).map(|(file_ordinal, (file, _))| Split {
                 phase: PlacePhase::Full,
                 file_ordinal,

@@ -58,7 +58,8 @@ impl Tokens {
     }
 }
 
-fn hex(text: &str) -> Option<[u8; 32]> {
+/// 32 bytes as 64 hexadecimal digits.
+pub(crate) fn hex(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
     if digits.len() != 64 {
         return None;

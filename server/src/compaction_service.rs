@@ -9,10 +9,11 @@ use frazil_proto::v1::{
     PauseRequest, PauseResponse, PlanRequest, PlanResponse, PlannedGroup, ResumeRequest, ResumeResponse, RunRequest,
     RunResponse, RunState as ProtoState, ScheduledTable, StatusRequest, StatusResponse,
 };
+use frazil_table::with_causes;
 use tonic::{Code, Request, Response, Status};
 
 use crate::daemon::{DaemonError, DaemonHandle, DaemonStatus, RunRecord, RunState, TableStatus, Wait};
-use crate::status::{invalid, message, of_table, status};
+use crate::status::{invalid, of_table, status};
 
 const HISTORY_LIMIT_DEFAULT: usize = 100;
 
@@ -192,5 +193,5 @@ fn status_of(error: &DaemonError) -> Status {
         DaemonError::Draining => Code::Unavailable,
         _ => Code::FailedPrecondition,
     };
-    status(code, error.code(), &message(error), error.advice())
+    status(code, error.code(), &with_causes(error), error.advice())
 }

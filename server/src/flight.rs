@@ -154,9 +154,8 @@ impl FlightService for FlightApi {
 /// Opens what was offered, and says of which table it is.
 async fn content(service: &Service, offer: tickets::Offer) -> Result<(Content, String), Status> {
     let request = offer.request.ok_or_else(|| invalid("the ticket offers nothing"))?;
-    let watch = service.watch(&request.table).await?;
+    let (name, watch) = service.watch_named(&request.table).await?;
     let table = watch.newest();
-    let name = service.full_name(&request.table).await?;
     let mut reading = reading(&request, &service.limits())?;
     if offer.end_lane > 0
         && let Reading::Changes(options, _) = &mut reading

@@ -113,6 +113,12 @@ impl Service {
         self.inner.limits
     }
 
+    /// When a ticket that is given now expires, milliseconds since the epoch.
+    pub(crate) fn ticket_expires_at_ms(&self) -> i64 {
+        let time_to_live_ms = i64::try_from(self.inner.limits.ticket_time_to_live.as_millis()).unwrap_or(i64::MAX);
+        self.inner.clock.now_ms().saturating_add(time_to_live_ms)
+    }
+
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock
     }
@@ -159,15 +165,15 @@ impl Service {
 
     /// A table, watched from now on for as long as the answer is kept.
     pub(crate) async fn watch(&self, table: &str) -> Result<TableWatch, Status> {
-        let table = table_name(table)?;
-        let source = self.inner.resolver.source(table).await.map_err(|error| of_table(&error))?;
-        self.inner.watches.load(source).await.map_err(|error| of_table(&error))
+        Ok(self.watch_named(table).await?.1)
     }
 
-    /// The full name of a table, however it was named.
-    pub(crate) async fn full_name(&self, table: &str) -> Result<String, Status> {
+    /// As [`Service::watch`], with the full name of the table, however it was named.
+    pub(crate) async fn watch_named(&self, table: &str) -> Result<(String, TableWatch), Status> {
         let source = self.inner.resolver.source(table_name(table)?).await.map_err(|error| of_table(&error))?;
-        Ok(source.name().to_owned())
+        let name = source.name().to_owned();
+        let watch = self.inner.watches.load(source).await.map_err(|error| of_table(&error))?;
+        Ok((name, watch))
     }
 
     /// A table as it is now.

@@ -5,7 +5,7 @@ use std::error::Error;
 
 use frazil_reader::ReadError;
 use frazil_reader::groups::GroupError;
-use frazil_table::{Advice, TableError};
+use frazil_table::{Advice, TableError, with_causes};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -58,23 +58,7 @@ pub(crate) fn of_group(error: &GroupError) -> Status {
 }
 
 fn of(error: &dyn Error, reason: &str, advice: Advice) -> Status {
-    status(code_of(reason), reason, &message(error), advice)
-}
-
-/// The error and its causes.
-pub(crate) fn message(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !message.contains(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
-        }
-        cause = error.source();
-    }
-    message
+    status(code_of(reason), reason, &with_causes(error), advice)
 }
 
 fn code_of(reason: &str) -> Code {

@@ -232,6 +232,22 @@ impl TableError {
     }
 }
 
+/// An error and its causes as one text, for people.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Text of a file or of a library, fit for a message: what would break the line or steer a terminal is escaped,
 /// and text without end is cut.
 pub(crate) fn one_line(text: &str) -> String {

@@ -30,7 +30,7 @@ pub mod watermark;
 pub mod write;
 
 pub use clock::{Clock, SystemClock};
-pub use error::{Advice, TableError};
+pub use error::{Advice, TableError, with_causes};
 pub use ids::{DataSequenceNumber, FieldId, SnapshotId, SpecId};
 pub use metadata::{ForeignFields, parse_metadata};
 pub use pool::{is_on_pool, on_pool};

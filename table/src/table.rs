@@ -54,6 +54,11 @@ impl Table {
         self.storage().read_ahead(files.map(|file| (file.path.clone(), file.file_size_bytes)))
     }
 
+    /// Both are the same state of a table: they are of one metadata file.
+    pub fn is_same_state(&self, other: &Self) -> bool {
+        self.metadata_location() == other.metadata_location()
+    }
+
     /// `name` is for messages. `foreign` is what the schemas of `metadata` say beyond it.
     ///
     /// # Errors

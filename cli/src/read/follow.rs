@@ -96,7 +96,7 @@ pub(super) async fn follow(
                     newest = newest(&mut watch, &table, outage.left(), downstream) => newest?,
                 };
                 match newest {
-                    Ok(newest) if is_same(&newest, &table) => outage.end(&table),
+                    Ok(newest) if newest.is_same_state(&table) => outage.end(&table),
                     Ok(newer) => match stream.extend(&newer).await {
                         Ok(()) => {
                             outage.end(&table);
@@ -120,10 +120,6 @@ pub(super) async fn follow(
     Ok(())
 }
 
-fn is_same(newest: &Table, table: &Table) -> bool {
-    newest.metadata_location() == table.metadata_location()
-}
-
 /// A state that is another than `table`, or what comes of the next look: one that is made after `left` at the latest.
 /// Ends with [`CliError::ClosedPipe`] if the reader of the output goes away.
 #[expect(clippy::disallowed_methods, reason = "nobody tells when an output is closed")]
@@ -134,7 +130,7 @@ async fn newest(
     downstream: &Downstream,
 ) -> Result<Looked, CliError> {
     let newest = watch.newest();
-    if !is_same(&newest, table) {
+    if !newest.is_same_state(table) {
         return Ok(Ok(newest));
     }
     let mut looked = pin!(async {

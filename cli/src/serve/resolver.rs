@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::args::{GlobalArgs, ServeArgs};
 use crate::error::CliError;
-use crate::settings::{Properties, Settings, option_properties};
+use crate::settings::{Settings, option_properties};
 
 /// Name of the catalog of a folder that is served.
 const FOLDER_CATALOG: &str = "warehouse";
@@ -45,39 +45,21 @@ impl Resolver {
     /// [`CliError::Usage`] if there is none, or settings are wrong.
     pub(super) fn new(args: &ServeArgs, global: &GlobalArgs, settings: &Settings) -> Result<Self, CliError> {
         let storage = Storage::local().with_path_map(PathMap::parse(&args.path_map)?);
-        let own = option_properties(global)?;
-        let mut configs = Vec::new();
         let mut unnamed = None;
-        if let Some(folder) = &args.warehouse {
-            let mut properties = own;
+        let chosen = if let Some(folder) = &args.warehouse {
+            let mut properties = option_properties(global)?;
             properties.insert("type".to_owned(), Settings::option("WAREHOUSE", "path"));
             properties.insert("warehouse".to_owned(), Settings::option("WAREHOUSE", &absolute(folder)?));
-            configs.push(settings.config(FOLDER_CATALOG, &properties)?);
-        } else if let Some(uri) = &global.catalog_uri {
-            let mut properties = own;
-            properties.insert("uri".to_owned(), Settings::option("--catalog-uri", uri));
-            let name = global.catalog.as_deref().unwrap_or("default");
-            configs.push(settings.config(name, &properties)?);
+            vec![(FOLDER_CATALOG.to_owned(), properties)]
         } else {
             let catalogs = settings.catalogs()?;
-            let with_own = |properties: &Properties| {
-                let mut properties = properties.clone();
-                properties.extend(own.clone());
-                properties
-            };
-            match &global.catalog {
-                Some(name) => {
-                    let (name, properties) = catalogs.get(name).ok_or_else(|| catalogs.unknown(name))?;
-                    configs.push(settings.config(name, &with_own(properties))?);
-                }
-                None => {
-                    for (name, properties) in catalogs.iter() {
-                        configs.push(settings.config(name, &with_own(properties))?);
-                    }
-                    unnamed = catalogs.unnamed()?.map(|(name, _)| name.to_owned());
-                }
+            if global.catalog.is_none() && global.catalog_uri.is_none() {
+                unnamed = catalogs.unnamed()?.map(|(name, _)| name.to_owned());
             }
-        }
+            catalogs.chosen(global, "default")?
+        };
+        let configs = chosen.iter().map(|(name, properties)| settings.config(name, properties));
+        let configs: Vec<CatalogConfig> = configs.collect::<Result<_, _>>()?;
         if let [only] = configs.as_slice() {
             unnamed = Some(only.name.clone());
         }

@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn without_settings_nothing_is_kept_on_disk() {
         let mut settings = CompactionSettings::default();
-        settings.apply(&Environment::for_tests(&[("HOME", "/home/x")])).unwrap();
+        settings.apply(&Environment::for_tests(&[("HOME", "/nobody")])).unwrap();
         assert!(!settings.is_set() && settings.daemon.state.is_none());
     }
 

@@ -28,21 +28,6 @@ pub(super) const KEYS: [&str; 11] = [
     "heartbeat-interval",
 ];
 
-/// Keys, and the variables that go over them.
-const VARIABLES: [(&str, &str); 11] = [
-    ("FRAZIL_SERVER_LISTEN", "listen"),
-    ("FRAZIL_SERVER_TLS_CERTIFICATE", "tls-certificate"),
-    ("FRAZIL_SERVER_TLS_KEY", "tls-key"),
-    ("FRAZIL_SERVER_TLS_CLIENT_CA", "tls-client-ca"),
-    ("FRAZIL_SERVER_TOKENS", "tokens"),
-    ("FRAZIL_SERVER_TICKET_KEY", "ticket-key"),
-    ("FRAZIL_SERVER_TICKET_TIME_TO_LIVE", "ticket-time-to-live"),
-    ("FRAZIL_SERVER_MAX_STREAMS", "max-streams"),
-    ("FRAZIL_SERVER_STREAM_MEMORY_LIMIT", "stream-memory-limit"),
-    ("FRAZIL_SERVER_STALL_TIMEOUT", "stall-timeout"),
-    ("FRAZIL_SERVER_HEARTBEAT_INTERVAL", "heartbeat-interval"),
-];
-
 /// Bytes of a file with a certificate, tokens or a key, at most.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -95,8 +80,9 @@ impl ServerSettings {
 
     /// Variables of the environment go over the file.
     pub(super) fn apply(&mut self, environment: &Environment) -> Result<(), CliError> {
-        for (variable, key) in VARIABLES {
-            if let Some(value) = environment.filled(variable) {
+        for key in KEYS {
+            let variable = format!("FRAZIL_SERVER_{}", key.replace('-', "_").to_uppercase());
+            if let Some(value) = environment.filled(&variable) {
                 let wrong = |cause| CliError::Usage(format!("variable {variable}=`{value}` is wrong: {cause}"));
                 self.set(key, value).map_err(wrong)?;
             }
@@ -152,23 +138,10 @@ impl ServerSettings {
                 .ok_or_else(|| CliError::Internal("the system gives no random bytes".to_owned()));
         };
         let text = text("ticket-key", path)?;
-        let key = key(text.trim()).ok_or_else(|| {
+        Tickets::parse(text.trim()).ok_or_else(|| {
             wrong("ticket-key", path, "it is no 64 hexadecimal digits; `openssl rand -hex 32` makes some")
-        })?;
-        Ok(Tickets::new(&key))
+        })
     }
-}
-
-fn key(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let digits = text.as_bytes();
-    if digits.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 fn text(key: &str, path: &Path) -> Result<String, CliError> {
@@ -202,15 +175,17 @@ mod tests {
 
     #[test]
     fn every_key_can_be_set_and_has_a_variable() {
-        for (key, (variable, of_variable)) in KEYS.into_iter().zip(VARIABLES) {
-            assert_eq!(key, of_variable);
-            assert_eq!(variable, format!("FRAZIL_SERVER_{}", key.replace('-', "_").to_uppercase()));
+        for key in KEYS {
             assert_ne!(
                 ServerSettings::default().set(key, "?"),
                 Err("not a setting of this version".to_owned()),
                 "{key}"
             );
         }
+        let mut settings = ServerSettings::default();
+        let variables = [("FRAZIL_SERVER_MAX_STREAMS", "7"), ("FRAZIL_SERVER_LISTEN", "127.0.0.1:1")];
+        settings.apply(&Environment::for_tests(&variables)).unwrap();
+        assert_eq!((settings.limits().streams_max, settings.listen()), (7, "127.0.0.1:1".parse().ok()));
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Watch {
                     },
                 };
                 let newest = looked?;
-                if newest.metadata_location() != table.metadata_location() {
+                if !newest.is_same_state(table) {
                     info!(metadata_location = newest.metadata_location(), "table changed");
                     *table = newest;
                     self.watermark = None;

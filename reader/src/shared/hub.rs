@@ -57,7 +57,7 @@ impl State {
 
     /// The scan has nothing left of this state of the table.
     pub(super) fn has_read(&self, table: &Table) -> bool {
-        let is_known = |known: &Table| known.metadata_location() == table.metadata_location();
+        let is_known = |known: &Table| known.is_same_state(table);
         self.group.is_dry() && self.table.as_ref().is_some_and(is_known)
     }
 }
@@ -140,7 +140,7 @@ impl Handle {
                 Action::Wait => self.asked.notified().await,
                 Action::Read if stream.boundary().is_some() && stream.n_planned() == 0 => {
                     let newest = watch.newest();
-                    if newest.metadata_location() == stream.table().metadata_location() {
+                    if newest.is_same_state(stream.table()) {
                         tokio::select! {
                             biased;
                             () = self.asked.notified() => {}

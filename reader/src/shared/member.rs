@@ -82,10 +82,6 @@ struct Shared {
     snapshot: Option<(Arc<SnapshotInfo>, Arc<SnapshotInfo>)>,
 }
 
-fn is_same(one: &Table, other: &Table) -> bool {
-    one.metadata_location() == other.metadata_location()
-}
-
 impl SharedStream {
     pub(super) fn new(
         scans: SharedScans,
@@ -190,7 +186,7 @@ impl SharedStream {
             return Ok(Some(Next::End));
         }
         let newest = self.watch.newest();
-        if !is_same(&newest, self.stream.table()) {
+        if !newest.is_same_state(self.stream.table()) {
             self.stream.extend(&newest).await?;
         } else if std::mem::take(&mut self.has_looked) {
             return Ok(Some(Next::Idle));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use frazil_table::{Advice, TableError};
+use frazil_table::{Advice, TableError, with_causes};
 
 /// Why the daemon did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +80,7 @@ impl DaemonError {
 
 /// An error with its causes, cut where a text has no end.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    cut(text)
+    cut(with_causes(error))
 }
 
 /// The text, cut where it has no end.

@@ -142,7 +142,6 @@ fn renew(service: &Service, body: &Bytes) -> Result<arrow_flight::Result, Status
     let request: RenewFlightEndpointRequest = decoded(body)?;
     let old = request.endpoint.ok_or_else(|| invalid("the body has no endpoint"))?;
     let mut offer = offer_of(service, &old)?;
-    let time_to_live_ms = i64::try_from(service.limits().ticket_time_to_live.as_millis()).unwrap_or(i64::MAX);
-    offer.expires_at_ms = service.clock().now_ms().saturating_add(time_to_live_ms);
+    offer.expires_at_ms = service.ticket_expires_at_ms();
     Ok(arrow_flight::Result { body: endpoint(service, &offer).encode_to_vec().into() })
 }

@@ -177,12 +177,10 @@ pub(super) async fn flight_info(
     descriptor: FlightDescriptor,
 ) -> Result<FlightInfo, Status> {
     let opened = open(service, &request).await?;
-    let limits = service.limits();
-    let time_to_live_ms = i64::try_from(limits.ticket_time_to_live.as_millis()).unwrap_or(i64::MAX);
     let offer = Offer {
         request: Some(opened.request.clone()),
         flight_id: service.tickets().flight_id()?,
-        expires_at_ms: service.clock().now_ms().saturating_add(time_to_live_ms),
+        expires_at_ms: service.ticket_expires_at_ms(),
         ..Offer::default()
     };
     let endpoints = match &opened.header {

@@ -227,9 +227,8 @@ impl<'a> Changes<'a> {
 
     /// Waits for another state of the table. `None` if there was something else to do; it is to be called again.
     async fn newer(&mut self, watch: &mut TableWatch) -> Sending<Option<frazil_table::Result<Table>>> {
-        let is_same = |newest: &Table, table: &Table| newest.metadata_location() == table.metadata_location();
         let newest = watch.newest();
-        if !is_same(&newest, &self.table) {
+        if !newest.is_same_state(&self.table) {
             return Ok(Some(Ok(newest)));
         }
         let looked = tokio::select! {
@@ -242,7 +241,7 @@ impl<'a> Changes<'a> {
             None => self.heartbeat().await?,
             Some(Ok(newest)) => {
                 self.last_checked_ms = self.outlet.clock.now_ms();
-                if !is_same(&newest, &self.table) {
+                if !newest.is_same_state(&self.table) {
                     return Ok(Some(Ok(newest)));
                 }
             }

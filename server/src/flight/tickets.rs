@@ -9,6 +9,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use tonic::{Code, Status};
 
+use crate::auth::hex;
 use crate::status::{internal, status};
 
 /// First byte of a ticket.
@@ -51,6 +52,11 @@ impl Tickets {
     /// With a key that all servers of a cluster have: 32 random bytes.
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), random: SystemRandom::new() }
+    }
+
+    /// With a key as 64 hexadecimal digits; `None` if the text is something else.
+    pub fn parse(key: &str) -> Option<Self> {
+        hex(key).map(|key| Self::new(&key))
     }
 
     /// With a key of its own. `None` if the system gives no random bytes.
